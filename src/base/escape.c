@@ -1,0 +1,106 @@
+#include "base/escape.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* The bytes of the well-formed UTF-8 sequence at `text` (RFC 3629 4), or 0. */
+static size_t utf8_size(struct view text)
+{
+    const unsigned char *at = (const unsigned char *)text.data;
+    unsigned char low = 0x80;
+    unsigned char high = 0xbf;
+    size_t size;
+
+    if (at[0] < 0x80)
+        return 1;
+    if (at[0] < 0xc2 || at[0] > 0xf4)
+        return 0;
+    size = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+    if (text.size < size)
+        return 0;
+    if (at[0] == 0xe0)
+        low = 0xa0;
+    if (at[0] == 0xed)
+        high = 0x9f;
+    if (at[0] == 0xf0)
+        low = 0x90;
+    if (at[0] == 0xf4)
+        high = 0x8f;
+    if (at[1] < low || at[1] > high)
+        return 0;
+    for (size_t i = 2; i < size; i++) {
+        if (at[i] < 0x80 || at[i] > 0xbf)
+            return 0;
+    }
+    return size;
+}
+
+/* Writes what the first byte or sequence of `text` becomes; says how many bytes of `text` that was.
+ */
+static size_t escape_one(struct view text, char out[ESCAPE_GROWTH_MAX + 1], size_t *written)
+{
+    unsigned char byte = (unsigned char)text.data[0];
+    size_t size = utf8_size(text);
+
+    if (byte == '"' || byte == '\\') {
+        *written = (size_t)snprintf(out, ESCAPE_GROWTH_MAX + 1, "\\%c", byte);
+        return 1;
+    }
+    if (byte == '\n' || byte == '\t' || byte == '\r') {
+        char letter = byte == '\n' ? 'n' : byte == '\t' ? 't' : 'r';
+
+        *written = (size_t)snprintf(out, ESCAPE_GROWTH_MAX + 1, "\\%c", letter);
+        return 1;
+    }
+    if (byte < 0x20 || byte == 0x7f) {
+        *written = (size_t)snprintf(out, ESCAPE_GROWTH_MAX + 1, "\\u%04x", byte);
+        return 1;
+    }
+    if (size == 0) {
+        *written = (size_t)snprintf(out, ESCAPE_GROWTH_MAX + 1, "\xef\xbf\xbd");
+        return 1;
+    }
+    memcpy(out, text.data, size);
+    *written = size;
+    return size;
+}
+
+size_t escape_json(struct view text, char *out, size_t capacity)
+{
+    size_t total = 0;
+
+    while (text.size) {
+        char one[ESCAPE_GROWTH_MAX + 1];
+        size_t written;
+        size_t taken = escape_one(text, one, &written);
+
+        if (written > capacity - total)
+            break;
+        memcpy(out + total, one, written);
+        total += written;
+        text = view_after(text, taken);
+    }
+    return total;
+}
+
+int escape_json_append(struct view text, struct buffer *out)
+{
+    size_t most = text.size * ESCAPE_GROWTH_MAX;
+    size_t room = out->limit - buffer_size(out);
+    size_t capacity = most < room ? most : room;
+    size_t before = buffer_size(out);
+
+    while (text.size) {
+        char one[ESCAPE_GROWTH_MAX + 1];
+        size_t written;
+        size_t taken = escape_one(text, one, &written);
+
+        if (written > capacity || buffer_append(out, (struct view){one, written}) < 0) {
+            out->end = out->start + before;
+            return -ENOBUFS;
+        }
+        capacity -= written;
+        text = view_after(text, taken);
+    }
+    return 0;
+}

@@ -1,0 +1,90 @@
+#include "base/view.h"
+
+#include <errno.h>
+
+static inline unsigned char lower(char c)
+{
+    unsigned char byte = (unsigned char)c;
+
+    return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte | 0x20) : byte;
+}
+
+bool view_equals_nocase(struct view a, struct view b)
+{
+    if (a.size != b.size)
+        return false;
+    for (size_t i = 0; i < a.size; i++) {
+        if (lower(a.data[i]) != lower(b.data[i]))
+            return false;
+    }
+    return true;
+}
+
+size_t view_find(struct view v, char byte)
+{
+    const char *place = v.size ? memchr(v.data, byte, v.size) : NULL;
+
+    return place ? (size_t)(place - v.data) : v.size;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct view view_trim(struct view v)
+{
+    while (v.size && is_blank(v.data[0])) {
+        v.data++;
+        v.size--;
+    }
+    while (v.size && is_blank(v.data[v.size - 1]))
+        v.size--;
+    return v;
+}
+
+bool view_next_in_list(struct view *list, struct view *element)
+{
+    while (list->size) {
+        size_t comma = view_find(*list, ',');
+        struct view next = view_trim(view_first(*list, comma));
+
+        *list = view_after(*list, comma + 1);
+        if (next.size) {
+            *element = next;
+            return true;
+        }
+    }
+    return false;
+}
+
+int view_to_number(struct view v, uint64_t max, uint64_t *number)
+{
+    uint64_t sum = 0;
+
+    if (!v.size)
+        return -EINVAL;
+    for (size_t i = 0; i < v.size; i++) {
+        unsigned digit = (unsigned char)v.data[i] - (unsigned)'0';
+
+        if (digit > 9)
+            return -EINVAL;
+        if (sum > (max - digit) / 10 && (sum > max / 10 || sum * 10 > max - digit))
+            return -ERANGE;
+        sum = sum * 10 + digit;
+    }
+    if (sum > max)
+        return -ERANGE;
+    *number = sum;
+    return 0;
+}
+
+int view_to_text(struct view v, char *text, size_t capacity)
+{
+    if (v.size >= capacity)
+        return -ENAMETOOLONG;
+    if (v.size)
+        memcpy(text, v.data, v.size);
+    text[v.size] = 0;
+    return 0;
+}
