@@ -18,7 +18,7 @@ check: build
 	@meson test -C build --print-errorlogs
 
 lint:
-	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	@tools/lint.py
 
 clean:
 	rm -rf build

@@ -30,7 +30,7 @@ char *buffer_reserve(struct buffer *buffer, size_t size)
         return NULL;
     if (buffer->data && buffer->end + size <= buffer->capacity)
         return buffer->data + buffer->end;
-    if (buffer->start) {
+    if (buffer->data && buffer->start) {
         memmove(buffer->data, buffer->data + buffer->start, held);
         buffer->start = 0;
         buffer->end = held;

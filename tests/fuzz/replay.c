@@ -1,6 +1,6 @@
 /*
- * Runs a fuzz target over the files of a folder, without libFuzzer: what was found once stays mended
- * on every compiler.
+ * Runs a fuzz target over the files of a folder, without libFuzzer: what was found once stays
+ * mended on every compiler.
  */
 #include <dirent.h>
 #include <errno.h>
