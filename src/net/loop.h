@@ -1,0 +1,104 @@
+/*
+ * The one loop of a process: descriptors (epoll, edge-triggered), timers, things to do later in
+ * this turn, and the disposal of what ended in it.
+ *
+ * A turn: wait, read the clock once, deliver events, run due timers, run the ready list, dispose.
+ * After each callback the loop calls its settle function, so that writes made in it leave together.
+ * Owner: main of the process.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "net/timer.h"
+
+/* Most events taken in one turn. */
+#define LOOP_EVENTS_MAX 256
+
+struct loop;
+
+/* A descriptor that is watched. Owner: the struct it is embedded in; removed before that is
+ * disposed. */
+struct watch;
+typedef void (*watch_fn)(struct watch *watch, uint32_t events);
+struct watch {
+    watch_fn on_events; /* NULL: not watched */
+    int fd;             /* the owner's to close, after loop_remove() */
+};
+
+/* Something to do once more in this turn or the next. */
+struct ready;
+typedef void (*ready_fn)(struct ready *ready);
+struct ready {
+    struct list list;
+    ready_fn run;
+};
+
+/* Memory that goes at the end of the turn, when nothing of it is on the stack. */
+struct garbage;
+typedef void (*garbage_fn)(struct garbage *garbage);
+struct garbage {
+    struct garbage *next;
+    garbage_fn destroy;
+};
+
+typedef void (*loop_fn)(void *owner);
+
+struct loop {
+    int epoll_fd;
+    bool is_stopping;
+    uint64_t now_us; /* monotonic, read once a turn */
+    uint64_t turns;
+    struct timer_wheel wheel;
+    struct list ready;
+    struct garbage *garbage;
+    loop_fn on_settle; /* after each callback; may be NULL */
+    void *settle_owner;
+    loop_fn on_turn; /* once a turn, before waiting; may be NULL */
+    void *turn_owner;
+};
+
+MUST_USE int loop_init(struct loop *loop, struct error *why);
+
+/* Disposes what waits; what is still watched is no longer. */
+void loop_finish(struct loop *loop);
+
+/* Turns until loop_stop(). A failure of epoll itself ends the program. */
+void loop_run(struct loop *loop);
+
+/* One turn; waits at most `most_us` for something to happen. For tests and for loops in loops. */
+void loop_turn(struct loop *loop, uint64_t most_us);
+
+void loop_stop(struct loop *loop);
+
+/*
+ * Watches watch->fd for `events` (EPOLLIN …; EPOLLET where wanted). -errno where epoll refuses.
+ * After loop_remove() nothing more is delivered, not even what was already waiting in this turn.
+ */
+MUST_USE int loop_add(struct loop *loop, struct watch *watch, uint32_t events, watch_fn on_events);
+MUST_USE int loop_change(struct loop *loop, struct watch *watch, uint32_t events);
+void loop_remove(struct loop *loop, struct watch *watch);
+
+void ready_init(struct ready *ready, ready_fn run);
+
+/* Runs it later in this turn, or in the next one where it is put there by the ready list itself.
+ * Twice is once. */
+void loop_make_ready(struct loop *loop, struct ready *ready);
+
+/* Takes it off again; harmless where it does not wait. */
+static inline void ready_cancel(struct ready *ready)
+{
+    list_remove(&ready->list);
+}
+
+/* Calls destroy(garbage) at the end of the turn. */
+void loop_dispose(struct loop *loop, struct garbage *garbage, garbage_fn destroy);
+
+/* Starts a timer `after_us` from the turn's clock. */
+static inline void loop_start_timer(struct loop *loop, struct timer *timer, uint64_t after_us)
+{
+    timer_start(&loop->wheel, timer, loop->now_us + after_us);
+}

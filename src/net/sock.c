@@ -1,0 +1,532 @@
+#include "net/sock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/descriptor.h"
+#include "base/memory.h"
+
+/* Below this much room it is not worth receiving. */
+#define RECEIVE_ROOM_MIN 4096
+
+static void on_settle(void *owner);
+static void on_sock_events(struct watch *watch, uint32_t events);
+static void on_sock_ready(struct ready *ready);
+
+void sock_group_init(struct sock_group *group, struct loop *loop, size_t queued_limit)
+{
+    *group = (struct sock_group){.loop = loop, .queued_limit = queued_limit};
+    group->receive = memory_allocate(SOCK_RECEIVE_BYTES);
+    group->text = memory_allocate(SOCK_TEXT_BYTES);
+    list_init(&group->starved);
+    loop->on_settle = on_settle;
+    loop->settle_owner = group;
+}
+
+void sock_group_finish(struct sock_group *group)
+{
+    group->loop->on_settle = NULL;
+    free(group->receive);
+    free(group->text);
+    group->receive = group->text = NULL;
+}
+
+/* ---- writing ---- */
+
+static void account_queue(struct sock *sock, size_t before)
+{
+    struct sock_group *group = sock->group;
+    size_t now = buffer_size(&sock->queue);
+
+    group->queued_bytes = group->queued_bytes + now - before;
+    if (now == 0)
+        buffer_finish(&sock->queue);
+    if (now >= before || group->queued_bytes + RECEIVE_ROOM_MIN > group->queued_limit)
+        return;
+    while (!list_is_empty(&group->starved)) {
+        struct ready *ready = LIST_FIRST(&group->starved, struct ready, list);
+
+        list_remove(&ready->list);
+        loop_make_ready(group->loop, ready);
+    }
+}
+
+/* The owner is told later in the turn, never from inside its own call. */
+static void fail(struct sock *sock, int error)
+{
+    if (sock->error || sock->is_closed)
+        return;
+    sock->error = error ? error : -EIO;
+    list_remove(&sock->ready.list);
+    loop_make_ready(sock->group->loop, &sock->ready);
+}
+
+static void queue_bytes(struct sock *sock, struct view bytes)
+{
+    size_t before = buffer_size(&sock->queue);
+
+    if (buffer_append(&sock->queue, bytes) < 0) {
+        fail(sock, -ENOBUFS);
+        return;
+    }
+    sock->was_queued = true;
+    account_queue(sock, before);
+}
+
+static void finish_shut(struct sock *sock)
+{
+    if (!sock->wants_shut || sock->is_shut || buffer_size(&sock->queue) || sock->is_connecting)
+        return;
+    sock->is_shut = true;
+    shutdown(sock->watch.fd, SHUT_WR);
+}
+
+/* Queues what is left of the pieces after the first `sent` bytes. */
+static void queue_rest(struct sock *sock, const struct iovec *pieces, int count, size_t sent)
+{
+    for (int i = 0; i < count; i++) {
+        struct view piece = {pieces[i].iov_base, pieces[i].iov_len};
+
+        if (sent >= piece.size) {
+            sent -= piece.size;
+            continue;
+        }
+        queue_bytes(sock, view_after(piece, sent));
+        sent = 0;
+    }
+}
+
+static ssize_t send_pieces(struct sock *sock, struct iovec *pieces, int count)
+{
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+    int flags = MSG_NOSIGNAL | (sock->wants_shut ? MSG_MORE : 0);
+    ssize_t sent;
+
+    sock->group->sends++;
+    do
+        sent = count == 1 ? send(sock->watch.fd, pieces[0].iov_base, pieces[0].iov_len, flags)
+                          : sendmsg(sock->watch.fd, &message, flags);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0) {
+        sock->sent_bytes += (uint64_t)sent;
+        return sent;
+    }
+    return errno == EAGAIN ? 0 : -errno;
+}
+
+static void flush_group(struct sock_group *group)
+{
+    struct sock *sock = group->gathering;
+    int count = group->piece_count;
+    ssize_t sent;
+
+    if (!sock)
+        return;
+    group->gathering = NULL;
+    group->piece_count = 0;
+    sent = send_pieces(sock, group->pieces, count);
+    if (sent < 0) {
+        fail(sock, (int)sent);
+        return;
+    }
+    queue_rest(sock, group->pieces, count, (size_t)sent);
+    finish_shut(sock);
+}
+
+static void on_settle(void *owner)
+{
+    struct sock_group *group = owner;
+
+    flush_group(group);
+    group->text_bytes = 0;
+}
+
+char *sock_text(struct sock_group *group, size_t size)
+{
+    char *text;
+
+    if (size > SOCK_TEXT_BYTES)
+        return NULL;
+    if (size > SOCK_TEXT_BYTES - group->text_bytes) {
+        flush_group(group);
+        group->text_bytes = 0;
+    }
+    text = group->text + group->text_bytes;
+    group->text_bytes += size;
+    return text;
+}
+
+void sock_text_trim(struct sock_group *group, size_t unused)
+{
+    assert(unused <= group->text_bytes);
+    group->text_bytes -= unused;
+}
+
+void sock_write(struct sock *sock, struct view bytes)
+{
+    struct sock_group *group = sock->group;
+
+    if (!bytes.size || sock->error || sock->is_closed || sock->wants_shut)
+        return;
+    if (buffer_size(&sock->queue)) {
+        queue_bytes(sock, bytes);
+        return;
+    }
+    if (group->gathering != sock || group->piece_count == SOCK_GATHER_MAX)
+        flush_group(group);
+    /* The flush may have left a queue behind that these bytes must follow. */
+    if (buffer_size(&sock->queue)) {
+        queue_bytes(sock, bytes);
+        return;
+    }
+    group->gathering = sock;
+    group->pieces[group->piece_count++] = (struct iovec){(void *)bytes.data, bytes.size};
+}
+
+void sock_flush(struct sock *sock)
+{
+    if (sock->group->gathering == sock)
+        flush_group(sock->group);
+}
+
+/* Sends what is queued, as far as the kernel takes it. */
+static void send_queue(struct sock *sock)
+{
+    size_t before = buffer_size(&sock->queue);
+    struct view view = buffer_view(&sock->queue);
+    struct iovec piece = {(void *)view.data, view.size};
+    ssize_t sent;
+
+    if (!before)
+        return;
+    sent = send_pieces(sock, &piece, 1);
+    if (sent < 0) {
+        fail(sock, (int)sent);
+        return;
+    }
+    buffer_consume(&sock->queue, (size_t)sent);
+    account_queue(sock, before);
+}
+
+void sock_shut(struct sock *sock)
+{
+    if (sock->wants_shut)
+        return;
+    sock->wants_shut = true;
+    if (sock->group->gathering != sock)
+        finish_shut(sock);
+}
+
+/* ---- reading ---- */
+
+/* How much the next receive may ask for; 0: wait until queues have emptied. */
+static size_t receive_room(const struct sock *sock)
+{
+    const struct sock_group *group = sock->group;
+    size_t room =
+        group->queued_limit > group->queued_bytes ? group->queued_limit - group->queued_bytes : 0;
+    size_t most = sock->receive_max;
+
+    if (room < RECEIVE_ROOM_MIN)
+        return 0;
+    if (group->queued_bytes > group->queued_limit / 2 && most > SOCK_RECEIVE_TIGHT_BYTES)
+        most = SOCK_RECEIVE_TIGHT_BYTES;
+    return most < room ? most : room;
+}
+
+static void receive_fin(struct sock *sock)
+{
+    sock->has_fin = true;
+    sock->is_readable = false;
+    if (sock->events->on_fin)
+        sock->events->on_fin(sock);
+}
+
+/* One receive. False: there is nothing more to read now. */
+static bool receive_once(struct sock *sock, size_t *received)
+{
+    struct sock_group *group = sock->group;
+    size_t room = receive_room(sock);
+    ssize_t size;
+
+    if (room == 0) {
+        if (list_is_empty(&sock->ready.list))
+            list_append(&group->starved, &sock->ready.list);
+        return false;
+    }
+    group->receives++;
+    do
+        size = recv(sock->watch.fd, group->receive, room, 0);
+    while (size < 0 && errno == EINTR);
+    if (size < 0) {
+        sock->is_readable = false;
+        if (errno != EAGAIN)
+            fail(sock, -errno);
+        return false;
+    }
+    if (size == 0) {
+        receive_fin(sock);
+        return false;
+    }
+    *received += (size_t)size;
+    /* A short read is the end for now, unless an event said that the end itself is waiting. */
+    if ((size_t)size < room && !sock->is_hung_up)
+        sock->is_readable = false;
+    sock->events->on_bytes(sock, (struct view){group->receive, (size_t)size});
+    /* Pieces may lie in the receive buffer: they leave before it is used again. */
+    flush_group(group);
+    return true;
+}
+
+static void receive_all(struct sock *sock)
+{
+    size_t received = 0;
+
+    while (sock->is_readable && !sock->is_paused && !sock->is_closed && !sock->error &&
+           !sock->has_fin) {
+        if (received >= SOCK_TURN_BYTES) {
+            loop_make_ready(sock->group->loop, &sock->ready);
+            return;
+        }
+        if (!receive_once(sock, &received))
+            return;
+    }
+}
+
+void sock_pause(struct sock *sock)
+{
+    sock->is_paused = true;
+}
+
+void sock_resume(struct sock *sock)
+{
+    if (!sock->is_paused)
+        return;
+    sock->is_paused = false;
+    if (sock->is_readable)
+        loop_make_ready(sock->group->loop, &sock->ready);
+}
+
+/* ---- events ---- */
+
+static int take_error(const struct sock *sock)
+{
+    socklen_t size = sizeof(int);
+    int error = 0;
+
+    if (getsockopt(sock->watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        error = errno;
+    return -error;
+}
+
+static void tell_drained(struct sock *sock)
+{
+    if (!sock->was_queued || buffer_size(&sock->queue) || sock->is_closed || sock->error)
+        return;
+    sock->was_queued = false;
+    finish_shut(sock);
+    if (sock->events->on_drained)
+        sock->events->on_drained(sock);
+}
+
+/* The connection stands: what was queued goes out. */
+static void establish(struct sock *sock)
+{
+    sock->is_connecting = false;
+    if (sock->events->on_connected)
+        sock->events->on_connected(sock);
+}
+
+static void on_sock_events(struct watch *watch, uint32_t events)
+{
+    struct sock *sock = CONTAINER_OF(watch, struct sock, watch);
+
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        sock->is_hung_up = true;
+    /* An answer may lie before the error: it is read first, and reading then says what is wrong. */
+    if ((events & EPOLLERR) && (sock->is_paused || sock->is_connecting))
+        fail(sock, take_error(sock));
+    if (!sock->error && sock->is_connecting && (events & EPOLLOUT))
+        establish(sock);
+    if (!sock->error && (events & EPOLLOUT) && !sock->is_closed && buffer_size(&sock->queue)) {
+        send_queue(sock);
+        tell_drained(sock);
+    }
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        sock->is_readable = true;
+    if (!sock->error)
+        receive_all(sock);
+}
+
+static void on_sock_ready(struct ready *ready)
+{
+    struct sock *sock = CONTAINER_OF(ready, struct sock, ready);
+
+    if (sock->is_closed)
+        return;
+    if (sock->error) {
+        sock->is_readable = false;
+        sock->events->on_reset(sock, sock->error);
+        return;
+    }
+    receive_all(sock);
+}
+
+static void init(struct sock *sock, struct sock_group *group, int fd,
+                 const struct sock_events *events)
+{
+    *sock = (struct sock){
+        .watch.fd = fd,
+        .group = group,
+        .events = events,
+        .receive_max = SOCK_RECEIVE_BYTES,
+    };
+    ready_init(&sock->ready, on_sock_ready);
+    timer_init(&sock->timer, NULL);
+    buffer_init(&sock->queue, SOCK_QUEUE_BYTES_MAX);
+}
+
+static int register_sock(struct sock *sock)
+{
+    int result = loop_add(sock->group->loop, &sock->watch,
+                          EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, on_sock_events);
+
+    sock->is_registered = result == 0;
+    return result;
+}
+
+int sock_connect(struct sock *sock, struct sock_group *group, const struct address *address,
+                 const struct sock_events *events)
+{
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    int result;
+
+    if (fd < 0)
+        return -errno;
+    if (address->any.sa_family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    init(sock, group, fd, events);
+    result = connect(fd, &address->any, address->size) < 0 ? -errno : 0;
+    if (result < 0 && result != -EINPROGRESS)
+        goto fail;
+    sock->is_connecting = true;
+    result = register_sock(sock);
+    if (result < 0)
+        goto fail;
+    return 0;
+fail:
+    descriptor_close(&sock->watch.fd);
+    sock->is_closed = true;
+    return result;
+}
+
+void sock_adopt(struct sock *sock, struct sock_group *group, int fd,
+                const struct sock_events *events)
+{
+    init(sock, group, fd, events);
+    sock->is_readable = true;
+    receive_all(sock);
+    if (sock->is_closed || sock->error)
+        return;
+    if (register_sock(sock) < 0)
+        fail(sock, -ENOMEM);
+}
+
+/* ---- the end ---- */
+
+static void on_garbage(struct garbage *garbage)
+{
+    struct sock *sock = CONTAINER_OF(garbage, struct sock, garbage);
+
+    sock->destroy(sock);
+}
+
+static void release(struct sock *sock)
+{
+    struct sock_group *group = sock->group;
+    size_t before = buffer_size(&sock->queue);
+
+    if (group->gathering == sock) {
+        group->gathering = NULL;
+        group->piece_count = 0;
+    }
+    sock->is_closed = true;
+    timer_stop(&sock->timer);
+    ready_cancel(&sock->ready);
+    loop_remove(group->loop, &sock->watch);
+    descriptor_close(&sock->watch.fd);
+    buffer_finish(&sock->queue);
+    account_queue(sock, before);
+    loop_dispose(group->loop, &sock->garbage, on_garbage);
+}
+
+/* While it lingers a sock is its own owner. */
+static void on_linger_bytes(struct sock *sock, struct view bytes)
+{
+    sock->linger_bytes += (uint32_t)bytes.size;
+    if (sock->linger_bytes > SOCK_LINGER_BYTES)
+        release(sock);
+}
+
+static void on_linger_fin(struct sock *sock)
+{
+    if (buffer_size(&sock->queue) == 0)
+        release(sock);
+}
+
+static void on_linger_drained(struct sock *sock)
+{
+    if (sock->has_fin)
+        release(sock);
+}
+
+static void on_linger_reset(struct sock *sock, int error)
+{
+    (void)error;
+    release(sock);
+}
+
+static const struct sock_events linger_events = {
+    .on_bytes = on_linger_bytes,
+    .on_fin = on_linger_fin,
+    .on_drained = on_linger_drained,
+    .on_reset = on_linger_reset,
+};
+
+static void on_linger_expiry(struct timer *timer)
+{
+    release(CONTAINER_OF(timer, struct sock, timer));
+}
+
+void sock_close(struct sock *sock, bool lingers, sock_fn destroy)
+{
+    assert(!sock->is_closed || sock->watch.fd < 0);
+    sock->destroy = destroy;
+    sock_shut(sock);
+    sock_flush(sock);
+    if (sock->is_closed || sock->error || (!lingers && !buffer_size(&sock->queue)) ||
+        (sock->has_fin && !buffer_size(&sock->queue))) {
+        release(sock);
+        return;
+    }
+    sock->events = &linger_events;
+    timer_init(&sock->timer, on_linger_expiry);
+    loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);
+    sock_resume(sock);
+}
+
+void sock_abort(struct sock *sock, sock_fn destroy)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    if (sock->watch.fd >= 0)
+        setsockopt(sock->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    sock->destroy = destroy;
+    release(sock);
+}

@@ -1,0 +1,167 @@
+/*
+ * A connected stream socket that delivers bytes, not readiness.
+ *
+ * What arrives is handed to the owner as a view into the one receive buffer of the group: the
+ * owner uses it or keeps the rest in a buffer of its own; an idle connection holds no buffer.
+ * What is written during one callback of the loop is gathered and leaves in one system call when
+ * the callback returns: bytes given to sock_write() must stay where they are until then. What the
+ * kernel does not take is copied into the queue of the sock.
+ *
+ * Registered once, edge-triggered. A sock does not call its owner from inside a call the owner
+ * makes (but for sock_adopt()): failures of a write arrive as on_reset, later in the turn.
+ *
+ * Owner: the struct it is embedded in. After sock_close() nothing is delivered any more.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/buffer.h"
+#include "net/address.h"
+#include "net/loop.h"
+
+#define SOCK_RECEIVE_BYTES                                                                         \
+    (256 * 1024) /* of a group's receive buffer: the most one receive takes */
+#define SOCK_RECEIVE_TIGHT_BYTES (32 * 1024) /* ... while the other side is slow or memory short   \
+                                              */
+#define SOCK_TURN_BYTES      (1024 * 1024)   /* most bytes one sock receives in one turn */
+#define SOCK_GATHER_MAX      64              /* pieces of one gathered write */
+#define SOCK_TEXT_BYTES      (256 * 1024)  /* of a group's memory for text written in a callback */
+#define SOCK_QUEUE_BYTES_MAX (1024 * 1024) /* most bytes one sock queues */
+#define SOCK_LINGER_BYTES    (64 * 1024)   /* read and thrown away after our FIN, at most */
+#define SOCK_LINGER_US       UINT64_C(2000000)
+
+struct sock;
+typedef void (*sock_fn)(struct sock *sock);
+
+/* What a sock tells its owner. */
+struct sock_events {
+    /* Bytes have arrived; the view is gone when this returns. */
+    void (*on_bytes)(struct sock *sock, struct view bytes);
+    /* The other side will send no more. Nothing more arrives. May be NULL. */
+    void (*on_fin)(struct sock *sock);
+    /* All that was queued has gone. May be NULL. */
+    void (*on_drained)(struct sock *sock);
+    /* The connection was established (socks that connect). May be NULL. */
+    void (*on_connected)(struct sock *sock);
+    /* Broken: `error` is a negative errno. The owner closes it. */
+    void (*on_reset)(struct sock *sock, int error);
+};
+
+/*
+ * What the socks of one process share. Owner: main of the process.
+ */
+struct sock_group {
+    struct loop *loop;
+    char *receive; /* SOCK_RECEIVE_BYTES */
+    char *text;    /* SOCK_TEXT_BYTES */
+    size_t text_bytes;
+    struct sock *gathering; /* whose pieces these are */
+    struct iovec pieces[SOCK_GATHER_MAX];
+    int piece_count;
+    size_t queued_bytes; /* of all socks together */
+    size_t queued_limit; /* most of them: receiving stops there */
+    struct list starved; /* socks that wait for queued_bytes to fall */
+    uint64_t receives;   /* system calls made, for the tests that count them */
+    uint64_t sends;
+};
+
+struct sock {
+    struct watch watch;
+    struct ready ready;
+    struct sock_group *group;
+    const struct sock_events *events;
+    struct garbage garbage;
+    sock_fn destroy;     /* after sock_close() */
+    struct timer timer;  /* of the lingering */
+    struct buffer queue; /* accepted from the owner, not yet by the kernel */
+    uint64_t sent_bytes; /* taken by the kernel since the start */
+    uint32_t receive_max;
+    uint32_t linger_bytes;
+    int error; /* negative errno waiting to be told, or 0 */
+    bool is_connecting : 1;
+    bool is_registered : 1;
+    bool is_readable : 1; /* the kernel may have more for us */
+    bool is_hung_up : 1;  /* an event said that no more comes: read on until 0 */
+    bool is_paused : 1;
+    bool has_fin : 1;    /* theirs was read */
+    bool wants_shut : 1; /* our FIN follows what is queued */
+    bool is_shut : 1;
+    bool was_queued : 1; /* on_drained is owed */
+    bool is_closed : 1;
+};
+
+/* Allocates the shared memory and takes the loop's settle function. */
+void sock_group_init(struct sock_group *group, struct loop *loop, size_t queued_limit);
+void sock_group_finish(struct sock_group *group);
+
+/*
+ * Memory for text that is about to be written: `size` bytes that stay until the callback returns.
+ * NULL above SOCK_TEXT_BYTES. What is not used is given back with sock_text_trim().
+ */
+char *sock_text(struct sock_group *group, size_t size);
+
+/* Of the text got last, `unused` bytes at its end were not needed. */
+void sock_text_trim(struct sock_group *group, size_t unused);
+
+/* Starts connecting. What is written before the connection stands is queued. -errno where it fails
+ * at once. */
+MUST_USE int sock_connect(struct sock *sock, struct sock_group *group,
+                          const struct address *address, const struct sock_events *events);
+
+/* Takes over a connected non-blocking descriptor; reads what is there before it returns. */
+void sock_adopt(struct sock *sock, struct sock_group *group, int fd,
+                const struct sock_events *events);
+
+/* Changes who is told. */
+static inline void sock_set_events(struct sock *sock, const struct sock_events *events)
+{
+    sock->events = events;
+}
+
+/*
+ * Sends or queues all of it. Too much queued (SOCK_QUEUE_BYTES_MAX) or a broken connection:
+ * on_reset follows. Bytes written after sock_shut() or a failure are thrown away.
+ */
+void sock_write(struct sock *sock, struct view bytes);
+
+/* Sends what was gathered at once, without waiting for the callback to return. */
+void sock_flush(struct sock *sock);
+
+/* Bytes the owner wrote and the kernel has not taken; exact after sock_flush(). */
+static inline size_t sock_queued(const struct sock *sock)
+{
+    return buffer_size(&sock->queue);
+}
+
+/* Bytes the kernel has taken since the start. */
+static inline uint64_t sock_sent(const struct sock *sock)
+{
+    return sock->sent_bytes;
+}
+
+/* Nothing is delivered (nor read) until sock_resume(). */
+void sock_pause(struct sock *sock);
+void sock_resume(struct sock *sock);
+
+/* At most that many bytes a receive from now on; 0: SOCK_RECEIVE_BYTES. */
+static inline void sock_limit_receive(struct sock *sock, size_t bytes)
+{
+    sock->receive_max = bytes ? (uint32_t)bytes : SOCK_RECEIVE_BYTES;
+}
+
+/* Our FIN, after what is queued; reading goes on. */
+void sock_shut(struct sock *sock);
+
+/*
+ * Ends it: nothing more is delivered. What is queued still goes out. destroy(sock) is called when
+ * the memory may go, at the end of the turn or, where something is queued or with `lingers`, once
+ * our FIN is out and the other side has closed too, at most SOCK_LINGER_US or SOCK_LINGER_BYTES
+ * later (so that the last bytes reach somebody who is still sending).
+ */
+void sock_close(struct sock *sock, bool lingers, sock_fn destroy);
+
+/* Ends it at once, with a RST and without what is queued; memory as in sock_close(). */
+void sock_abort(struct sock *sock, sock_fn destroy);
