@@ -1,0 +1,117 @@
+/*
+ * A connection that a client opened: bytes become requests, answers become bytes. HTTP/1.0 and 1.1
+ * with keep-alive; pipelined requests are answered in order, one at a time.
+ *
+ * What the client did wrong is answered here (400, 408, 414, 431 …) through the group's on_refused
+ * text; everything else is the business of whoever gets on_request.
+ *
+ * Owner: the group, from inbound_open() until the connection has ended.
+ */
+#pragma once
+
+#include "base/pool.h"
+#include "conn/stream.h"
+#include "http/h1_chunk.h"
+#include "http/h1_parse.h"
+#include "net/sock.h"
+
+#define INBOUND_IP_BYTES 46
+
+struct inbound;
+struct inbound_group;
+
+/* What the inbounds of one group tell. */
+struct inbound_events {
+    /*
+     * A request has arrived. The callee takes the stream with stream_hold() before it returns, or
+     * answers it at once. head->body.kind says whether on_body or on_end follow; on_end comes for
+     * every request, also one without a body. Views are gone when this returns.
+     */
+    void (*on_request)(struct inbound *inbound, struct stream *stream, const struct head *head);
+    /*
+     * Writes what the client is told about a request that was refused before it became one: field
+     * lines with CRLF and the body. May be NULL: then the status line alone is sent.
+     */
+    void (*on_refused)(struct inbound *inbound, uint16_t status, const char *reason,
+                       struct view *fields, struct view *body);
+    /* One connection fewer. May be NULL. */
+    void (*on_closed)(struct inbound_group *group);
+};
+
+struct inbound_settings {
+    struct h1_limits limits;
+    uint64_t body_bytes_max;    /* of one request; UINT64_MAX for no limit; over it: 413 */
+    uint32_t header_timeout_ms; /* from the first byte of a head, or the accept, to its end: 408 */
+    uint32_t idle_timeout_ms;   /* between requests, and between pieces of a body */
+    uint32_t connections_max;   /* one more is closed at once */
+};
+
+/* What the inbounds of one process share. Owner: main of the process. */
+struct inbound_group {
+    struct sock_group *socks;
+    const struct inbound_events *events;
+    void *owner;
+    struct inbound_settings settings;
+    struct pool pool;
+    struct list all;
+    unsigned count;
+    bool is_draining;
+    struct field fields[HEAD_FIELDS_MAX]; /* of the head being parsed */
+};
+
+struct inbound {
+    struct sock sock;
+    struct stream stream;
+    struct inbound_group *group;
+    struct list list;
+    struct timer deadline;
+    struct buffer kept;             /* received, not yet understood */
+    size_t scanned;                 /* of the head in `kept` */
+    size_t held;                    /* bytes told by on_body and not consumed */
+    uint64_t left;                  /* of a body with a length */
+    uint64_t body_bytes;            /* of this request so far */
+    uint64_t sent_before;           /* the sock's count when this answer began */
+    struct h1_chunk_reader *chunks; /* while a chunked body is read */
+    uint16_t listener;              /* index of the listener it came by */
+    uint8_t state;
+    uint8_t method;
+    uint8_t answer_framing;
+    uint8_t minor_version;
+    bool is_processing : 1; /* bytes are being taken: an answer that ends meanwhile lets that go on
+                             */
+    bool wants_close : 1;   /* after this answer */
+    bool has_answer_head : 1;
+    bool is_answer_done : 1;
+    bool is_request_done : 1;
+    bool has_fin : 1;
+    bool is_tunnel : 1;
+    bool is_loopback : 1; /* the client's address */
+    bool is_trusted : 1;  /* the owner's to set and use */
+    char client_ip[INBOUND_IP_BYTES];
+};
+
+void inbound_group_init(struct inbound_group *group, struct sock_group *socks,
+                        const struct inbound_events *events,
+                        const struct inbound_settings *settings, void *owner);
+
+/* All connections must have ended. */
+void inbound_group_finish(struct inbound_group *group);
+
+/* Takes over `fd`, reads what is there at once. Over connections_max it is closed. */
+void inbound_open(struct inbound_group *group, int fd, const struct address *client,
+                  uint16_t listener);
+
+/* Idle connections end now, the others with their present answer. */
+void inbound_group_drain(struct inbound_group *group);
+
+/* Ends all at once. */
+void inbound_group_abort(struct inbound_group *group);
+
+/* The inbound a stream got by on_request belongs to; NULL for a stream of another kind. */
+struct inbound *inbound_of(struct stream *stream);
+
+/*
+ * Answers a whole small request at once: status, field lines with CRLF (Content-Length is added)
+ * and body. For holders that have the answer in hand; the stream is over when its request is.
+ */
+void inbound_answer(struct stream *stream, uint16_t status, struct view fields, struct view body);
