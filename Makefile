@@ -1,24 +1,68 @@
-# A thin door to tools/: what a target does is said there. Bare `make` explains.
+# A thin door to tools/: what a target does is said there. Bare `make` explains. Settings:
+# `make up PORT=5002 NUM_SERVERS=5`, the environment, or .env (see .env.example).
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help build check lint clean
+.PHONY: help native deps deps-test build up down restart logs clean check test test-long lint install
 
 help:
-	@echo 'make build    the release binary, build/roost'
-	@echo 'make check    unit tests'
-	@echo 'make lint     layers, names, format'
-	@echo 'make clean    forgets what was built'
+	@echo 'make up          builds and starts roost on port 5000, three sample replicas behind it'
+	@echo 'make down        stops it; make restart starts it anew with the same pool; make logs'
+	@echo 'make build       the release binary, build/roost'
+	@echo 'make check       unit and smoke tests, two minutes'
+	@echo 'make test        everything; make test-long with the full counts'
+	@echo 'make lint        layers, names, format, clang-tidy'
+	@echo 'make install     into PREFIX=/usr/local'
+	@echo 'make deps        what build and run need, from apt; make deps-test what the tests need'
+	@echo 'make clean       down, and forgets run/ and build/'
 
-build:
+native:
+	@[ "$$(uname -s)" = Linux ] || { \
+	    echo 'roost runs on Linux: Debian 12 and 13, Ubuntu 24.04. Here, use one in Docker or a VM.' >&2; \
+	    exit 1; \
+	}
+
+deps: native
+	@tools/deps.sh build
+
+deps-test: native
+	@tools/deps.sh build check test
+
+build: native
 	@tools/build.sh release
 
-check: build
-	@meson test -C build --print-errorlogs
+up: deps
+	@tools/build.sh release
+	@tools/up.sh
 
-lint:
-	@tools/lint.py
+restart: deps
+	@tools/build.sh release
+	@tools/up.sh restart
 
-clean:
-	rm -rf build
+down: native
+	@tools/down.sh
+
+logs: native
+	@touch run/roost.log 2>/dev/null || { echo 'Nothing ran here yet: make up' >&2; exit 1; }
+	@tail -n 100 -F run/roost.log
+
+clean: native
+	@tools/down.sh
+	rm -rf run build
+
+check: native
+	@tools/deps.sh build check
+	@python3 tools/test_all.py --check
+
+test: deps-test
+	@/usr/bin/python3 tools/test_all.py
+
+test-long: deps-test
+	@/usr/bin/python3 tools/test_all.py --long
+
+lint: deps-test
+	@/usr/bin/python3 tools/lint.py
+
+install: build
+	@tools/install.sh

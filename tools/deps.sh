@@ -1,0 +1,83 @@
+#!/bin/sh
+# Installs the Debian packages of some groups of packages.txt that are not there yet. Says first
+# what and how big; asks on a terminal unless CI=true or YES=1. Plain sh: this runs on a machine
+# that has nothing yet.
+# usage: tools/deps.sh GROUP ...
+set -eu
+cd "$(dirname "$0")"
+
+# The packages of the groups $@.
+packages_of() {
+    for group in "$@"; do
+        while read -r of package _; do
+            [ "$of" != "$group" ] || echo "$package"
+        done <packages.txt
+    done
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing_of() {
+    for package in $(packages_of "$@"); do
+        is_installed "$package" || echo "$package"
+    done
+}
+
+[ $# -gt 0 ] || {
+    echo "usage: $0 build | check | test ..." >&2
+    exit 2
+}
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    echo "roost builds natively on Debian 12, Debian 13 and Ubuntu 24.04. Here is no apt; what is needed:" >&2
+    packages_of "$@" | tr '\n' ' ' >&2
+    echo >&2
+    exit 1
+fi
+
+missing=$(missing_of "$@" | tr '\n' ' ')
+missing=${missing% }
+[ -n "$missing" ] || exit 0
+
+echo "Packages to install: $missing"
+
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=
+elif command -v sudo >/dev/null; then
+    as_root=sudo
+    [ "${CI:-}" != true ] || as_root='sudo -n'
+else
+    echo "Neither root nor sudo here. Run as root:" >&2
+    echo "  apt-get install --no-install-recommends $missing" >&2
+    exit 1
+fi
+
+# A machine that never asked knows no packages.
+for package in $missing; do
+    if ! apt-cache show "$package" >/dev/null 2>&1; then
+        echo "Reading the package lists"
+        $as_root apt-get update -qq
+        break
+    fi
+done
+
+# shellcheck disable=SC2086 # packages are words
+LC_ALL=C $as_root apt-get install --assume-no --no-install-recommends $missing 2>&1 |
+    grep -E '^(Need to get|After this operation|E:)' || true
+
+if [ -t 0 ] && [ "${CI:-}" != true ] && [ "${YES:-}" != 1 ]; then
+    printf 'Install them? [y/N] '
+    read -r answer
+    case $answer in
+    y | Y | yes | Yes) ;;
+    *)
+        echo "Nothing was installed." >&2
+        exit 1
+        ;;
+    esac
+fi
+
+# shellcheck disable=SC2086 # packages are words
+exec $as_root sh ./install_packages.sh $missing

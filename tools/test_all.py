@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+"""Builds and runs the tests, shows what failed, and ends with `N passed, N failed, N skipped`.
+
+usage: tools/test_all.py [--check | --long] [SUITE ...]
+
+--check is the short form that needs no test packages but cmocka; --long runs the full counts.
+Exits with 1 where something failed, or, with CI=true, where something was skipped.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RELEASE = ROOT / "build"
+ASAN = RELEASE / "asan"
+FUZZ = RELEASE / "fuzz"
+REPORTS = RELEASE / "reports"
+SANITIZED = {
+    "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+FUZZ_S = 5
+FUZZ_LONG_S = 120
+FUZZ_INPUT_BYTES_MAX = 16384
+SMOKE = "tests/system/smoke_test.py"
+CMOCKA_LINE = re.compile(r"^\[ (RUN     |      OK| FAILED |SKIPPED) \] (\S+)$", re.MULTILINE)
+AT_ONCE = os.cpu_count() or 2
+
+
+class Count:
+    """What a suite found."""
+
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def __add__(self, other):
+        return Count(
+            self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped
+        )
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+PASSED = Count(passed=1)
+FAILED = Count(failed=1)
+SKIPPED = Count(skipped=1)
+
+
+def run(command, env=None, quiet=False):
+    """The ended process; quiet keeps what it prints in .stdout."""
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        text=True,
+        errors="replace",
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+    )
+
+
+def show(title, text):
+    print(f"--- {title}\n{text.rstrip()}", flush=True)
+
+
+def learn_of_cmocka():
+    """A folder that was configured before cmocka was installed has no unit tests yet."""
+    if not (RELEASE / "build.ninja").exists():
+        return
+    known = json.loads(run(["meson", "introspect", "--buildoptions", RELEASE], quiet=True).stdout)
+    if any(option["name"] == "tests" and option["value"] == "auto" for option in known):
+        run(["meson", "configure", RELEASE, "-Dtests=enabled"], quiet=True)
+
+
+def build(kind, *targets):
+    done = run(["tools/build.sh", kind, *targets], quiet=True)
+    if done.returncode:
+        show(f"the {kind} build", done.stdout)
+    return done.returncode == 0
+
+
+def sum_of(counts):
+    return sum(counts, Count())
+
+
+def count_cmocka(result):
+    """The test functions of one program that Meson ran; one that never ended counts as failed."""
+    ends = {}
+    for word, name in CMOCKA_LINE.findall(result["stdout"]):
+        ends[name] = word.strip()
+    words = list(ends.values())
+    count = Count(words.count("OK"), words.count("FAILED") + words.count("RUN"), words.count("SKIPPED"))
+    if result["result"] not in ("OK", "EXPECTEDFAIL") and not count.failed:
+        count += FAILED
+    return count if words or count.failed else PASSED
+
+
+def meson_tests(folder, env=None):
+    """Unit tests and corpora of a build folder."""
+    log = folder / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    done = run(
+        ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "-t", "2"],
+        env=env,
+        quiet=True,
+    )
+    results = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    count = sum_of(count_cmocka(json.loads(line)) for line in results)
+    if done.returncode:
+        show(f"meson test -C {folder.relative_to(ROOT)}", done.stdout)
+        count = count if count.failed else count + FAILED
+    return count
+
+
+def count_junit(path):
+    count = Count()
+    for suite in xml.etree.ElementTree.parse(path).getroot().iter("testsuite"):
+        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped = int(suite.get("skipped", 0))
+        count += Count(int(suite.get("tests", 0)) - failed - skipped, failed, skipped)
+    return count
+
+
+def pytest(name, arguments, env=None):
+    report = REPORTS / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", f"--junitxml={report}", *arguments]
+    done = run(command, env=env, quiet=True)
+    count = count_junit(report) if report.exists() else Count()
+    if done.returncode:
+        show(" ".join(command[1:]), done.stdout)
+        count = count if count.failed else count + FAILED
+    elif count.skipped:
+        show(f"{name}: skipped", done.stdout)
+    return count
+
+
+def unittest(path, env=None):
+    """The same files without pytest, for a machine that has none."""
+    done = run([sys.executable, ROOT / path, "-v"], env=env, quiet=True)
+    if done.returncode:
+        show(path, done.stdout)
+    words = dict(re.findall(r"\b(failures|errors|skipped)=(\d+)", done.stdout))
+    failed = int(words.get("failures", 0)) + int(words.get("errors", 0))
+    skipped = int(words.get("skipped", 0))
+    ran = re.search(r"^Ran (\d+) test", done.stdout, re.MULTILINE)
+    count = Count(int(ran.group(1)) - failed - skipped if ran else 0, failed, skipped)
+    return count if count.failed or not done.returncode else count + FAILED
+
+
+def suite_unit(_):
+    """unit tests, release build"""
+    return meson_tests(RELEASE)
+
+
+def suite_unit_asan(_):
+    """unit tests, address and undefined behaviour sanitizers"""
+    return meson_tests(ASAN, SANITIZED)
+
+
+def suite_tools(_):
+    """the tools' own tests"""
+    return pytest("tools", ["tools"])
+
+
+def suite_system(options):
+    """the real binary"""
+    return pytest("system", ["tests/system", *(["--long"] if options.long else [])])
+
+
+def suite_smoke_asan(_):
+    """the sanitized binary, briefly"""
+    return pytest("smoke-asan", [SMOKE], {**SANITIZED, "ROOST": str(ASAN / "roost")})
+
+
+def suite_smoke(_):
+    """the real binary, briefly"""
+    return unittest(SMOKE)
+
+
+def run_wire(path):
+    done = run(["varnishtest", "-t", "60", f"-Droost={RELEASE / 'roost'}", path], quiet=True)
+    if done.returncode == 77:
+        return SKIPPED
+    if done.returncode:
+        show(path.relative_to(ROOT), done.stdout)
+        return FAILED
+    return PASSED
+
+
+def suite_wire(_):
+    """what goes over the wire: varnishtest"""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return sum_of(pool.map(run_wire, sorted((ROOT / "tests" / "wire").rglob("*.vtc"))))
+
+
+def run_fuzz(program, seconds):
+    """One target from its corpus; what it finds new stays in the build folder."""
+    name = program.name.removesuffix("_fuzz")
+    found = FUZZ / "corpus" / name
+    found.mkdir(parents=True, exist_ok=True)
+    corpus = ROOT / "tests" / "fuzz" / "corpus" / name
+    dictionary = ROOT / "tests" / "fuzz" / f"{name}.dict"
+    command = [
+        program,
+        f"-max_total_time={seconds}",
+        "-timeout=10",
+        "-rss_limit_mb=1024",
+        f"-max_len={FUZZ_INPUT_BYTES_MAX}",
+        "-verbosity=0",
+        f"-artifact_prefix={FUZZ}/{name}-",
+        *([f"-dict={dictionary}"] if dictionary.exists() else []),
+        found,
+        *([corpus] if corpus.is_dir() else []),
+    ]
+    done = run(command, env=SANITIZED, quiet=True)
+    if done.returncode:
+        show(f"fuzz {name}", done.stdout[-20000:])
+        return FAILED
+    return PASSED
+
+
+def suite_fuzz(options):
+    """fuzz targets, each for some seconds"""
+    seconds = FUZZ_LONG_S if options.long else FUZZ_S
+    programs = sorted((FUZZ / "tests" / "fuzz").glob("*_fuzz"))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return sum_of(pool.map(lambda program: run_fuzz(program, seconds), programs))
+
+
+def suite_lint(_):
+    """layers, names, format, clang-tidy, headers alone"""
+    report = REPORTS / "lint.json"
+    report.unlink(missing_ok=True)
+    done = run([sys.executable, "tools/lint.py", "--json", report], quiet=True)
+    results = json.loads(report.read_text()).values() if report.exists() else ["no report"]
+    failed = sum(1 for result in results if result != "passed")
+    if done.returncode:
+        show("lint", done.stdout)
+    return Count(len(results) - failed, failed)
+
+
+CHECK = ["unit", "smoke"]
+ALL = ["unit", "tools", "lint", "unit_asan", "smoke_asan", "wire", "system", "fuzz"]
+BUILDS = {"unit_asan": "asan", "smoke_asan": "asan", "fuzz": "fuzz"}
+
+
+def build_all(suites):
+    """Builds what the suites need; the name of the build that failed, or None."""
+    learn_of_cmocka()
+    kinds = {BUILDS.get(suite, "release"): None for suite in suites}
+    for kind in sorted(kinds, key=["release", "asan", "fuzz"].index):
+        started = time.monotonic()
+        targets = ["all"] if kind == "fuzz" else ["all", "meson-test-prereq"]
+        if not build(kind, *targets):
+            return kind
+        print(f"{kind} build: {time.monotonic() - started:.0f} s", flush=True)
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="the short form")
+    parser.add_argument("--long", action="store_true", help="the full counts")
+    parser.add_argument("suites", nargs="*", help=f"of {', '.join(dict.fromkeys(CHECK + ALL))}")
+    options = parser.parse_args()
+    suites = options.suites or (CHECK if options.check else ALL)
+    unknown = [suite for suite in suites if f"suite_{suite}" not in globals()]
+    if unknown:
+        parser.error(f"no suite {unknown[0]}")
+
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    total = Count()
+    broken = build_all(suites)
+    if broken:
+        total = FAILED
+        suites = []
+    for name in suites:
+        started = time.monotonic()
+        suite = globals()[f"suite_{name}"]
+        count = suite(options)
+        total += count
+        print(f"{suite.__doc__}: {count} ({time.monotonic() - started:.1f} s)", flush=True)
+    print(total)
+    return 1 if total.failed or (total.skipped and os.environ.get("CI") == "true") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
