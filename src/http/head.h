@@ -75,20 +75,33 @@ struct field {
     struct view name;  /* as sent; compare with view_equals_nocase() or by id */
     struct view value; /* trimmed of OWS */
     enum field_id id;
-    bool is_dropped; /* hop-by-hop: never passed on (RFC 9110 7.6.1) */
+    bool is_dropped; /* never passed on, see below */
 };
+
+/*
+ * Every field whose is_dropped is false is passed on as it is. Dropped are Connection and what it
+ * names (but for Host, which it cannot name), Keep-Alive, Proxy-Connection, TE, Upgrade,
+ * HTTP2-Settings, Transfer-Encoding and Content-Length, and Expect of an HTTP/1.0 request
+ * (RFC 9110 7.6.1, 10.1.1). Whoever passes a head on writes anew: Connection, TE, Upgrade, and the
+ * framing; an answer without a body (to HEAD, or 304) still bears its Content-Length, which is in
+ * content_length. Host is passed on like any other field: its value is the authority of an
+ * absolute-form target where there is one. An HTTP/1.0 request may have no Host field; then `host`
+ * (of an absolute-form) or the service's name is written.
+ */
 
 struct head {
     /* Requests. */
     enum method method;
     struct view method_text;
     struct view target; /* origin-form or "*", or what is left of an absolute-form after its
-                           authority; never empty */
-    struct view path;   /* the target without its query */
+                           authority; never empty. One that begins with '?' lacks its path:
+                           h1_write_request_line() puts the '/' before it */
+    struct view path;   /* the target without its query; never empty */
     struct view query;  /* behind the '?', without it; data NULL where there is no '?' */
     struct view host;  /* of Host or of an absolute-form target (RFC 9112 3.2.2); data NULL where an
                           HTTP/1.0 request has none */
-    bool asks_upgrade; /* Connection: upgrade and Upgrade: websocket, on HTTP/1.1, method GET */
+    bool asks_upgrade; /* Connection: upgrade and Upgrade: websocket, on HTTP/1.1, method GET, no
+                          body */
     bool expects_continue; /* Expect: 100-continue */
     bool accepts_trailers; /* TE: trailers */
 
@@ -103,7 +116,7 @@ struct head {
     bool has_transfer_encoding;
     bool has_content_length;
     uint64_t content_length;
-    struct body_framing body; /* of a request; an answer's needs the request: framing_of_answer() */
+    struct body_framing body; /* of a request; an answer's needs more: head_answer_framing() */
 
     struct field *fields; /* the caller's array of HEAD_FIELDS_MAX */
     uint16_t field_count;

@@ -1,0 +1,115 @@
+#include "http/head.h"
+
+#include <stddef.h>
+
+/* The longest name with an id: x-roost-previous-owner. */
+#define KNOWN_NAME_BYTES_MAX 22
+
+struct known_name {
+    const char *text; /* in small letters */
+    enum field_id id;
+};
+
+/* Found by length and last letter: no two of a length end alike. */
+static const struct known_name *candidate(size_t size, char last)
+{
+    static const struct known_name names[KNOWN_NAME_BYTES_MAX + 1][2] = {
+        [2] = {{"te", FIELD_TE}},
+        [3] = {{"via", FIELD_VIA}},
+        [4] = {{"host", FIELD_HOST}},
+        [6] = {{"cookie", FIELD_COOKIE}, {"expect", FIELD_EXPECT}},
+        [7] = {{"upgrade", FIELD_UPGRADE}, {"trailer", FIELD_TRAILER}},
+        [10] = {{"connection", FIELD_CONNECTION}, {"keep-alive", FIELD_KEEP_ALIVE}},
+        [12] = {{"x-request-id", FIELD_X_REQUEST_ID}},
+        [14] = {{"content-length", FIELD_CONTENT_LENGTH}, {"http2-settings", FIELD_HTTP2_SETTINGS}},
+        [15] = {{"x-forwarded-for", FIELD_X_FORWARDED_FOR},
+                {"x-roost-replica", FIELD_X_ROOST_REPLICA}},
+        [16] = {{"x-forwarded-host", FIELD_X_FORWARDED_HOST},
+                {"proxy-connection", FIELD_PROXY_CONNECTION}},
+        [17] = {{"transfer-encoding", FIELD_TRANSFER_ENCODING},
+                {"x-forwarded-proto", FIELD_X_FORWARDED_PROTO}},
+        [22] = {{"x-roost-previous-owner", FIELD_X_ROOST_PREVIOUS_OWNER}},
+    };
+
+    if (size > KNOWN_NAME_BYTES_MAX)
+        return NULL;
+    for (size_t i = 0; i < 2; i++) {
+        const struct known_name *name = &names[size][i];
+
+        if (name->text && name->text[size - 1] == (last | 0x20))
+            return name;
+    }
+    return NULL;
+}
+
+enum field_id head_field_id(struct view name)
+{
+    const struct known_name *known;
+
+    if (!name.size)
+        return FIELD_OTHER;
+    known = candidate(name.size, name.data[name.size - 1]);
+    if (!known || !view_equals_nocase(name, (struct view){known->text, name.size}))
+        return FIELD_OTHER;
+    return known->id;
+}
+
+enum method head_method(struct view text)
+{
+    static const struct {
+        struct view text;
+        enum method method;
+    } methods[] = {
+        {VIEW("GET"), METHOD_GET},       {VIEW("HEAD"), METHOD_HEAD},
+        {VIEW("POST"), METHOD_POST},     {VIEW("PUT"), METHOD_PUT},
+        {VIEW("DELETE"), METHOD_DELETE}, {VIEW("OPTIONS"), METHOD_OPTIONS},
+        {VIEW("PATCH"), METHOD_PATCH},   {VIEW("CONNECT"), METHOD_CONNECT},
+        {VIEW("TRACE"), METHOD_TRACE},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+        if (view_equals(text, methods[i].text))
+            return methods[i].method;
+    }
+    return METHOD_OTHER;
+}
+
+const struct field *head_find(const struct head *head, enum field_id id)
+{
+    for (uint16_t i = 0; i < head->field_count; i++) {
+        if (head->fields[i].id == id)
+            return &head->fields[i];
+    }
+    return NULL;
+}
+
+const struct field *head_find_named(const struct head *head, struct view name)
+{
+    for (uint16_t i = 0; i < head->field_count; i++) {
+        if (view_equals_nocase(head->fields[i].name, name))
+            return &head->fields[i];
+    }
+    return NULL;
+}
+
+bool head_is_idempotent(enum method method)
+{
+    return method == METHOD_GET || method == METHOD_HEAD || method == METHOD_OPTIONS ||
+           method == METHOD_PUT || method == METHOD_DELETE;
+}
+
+struct body_framing head_answer_framing(const struct head *head, enum method method,
+                                        bool asked_upgrade)
+{
+    struct body_framing none = {.kind = FRAMING_NONE};
+
+    if (head->status == 101 && asked_upgrade)
+        return (struct body_framing){.kind = FRAMING_TUNNEL};
+    if (method == METHOD_HEAD || head->status < 200 || head->status == 204 || head->status == 304)
+        return none;
+    if (head->has_transfer_encoding)
+        return (struct body_framing){.kind = FRAMING_CHUNKED};
+    if (head->has_content_length)
+        return (struct body_framing){.kind = FRAMING_LENGTH, .length = head->content_length};
+    return (struct body_framing){.kind = FRAMING_CLOSE};
+}
