@@ -1,0 +1,108 @@
+/*
+ * One replica: a name, its state, and what runs for it. The states and the ways between them are
+ * one table (replica.c).
+ *
+ *     starting → ready → (warming) → up ⇄ down
+ *         ↑                            │
+ *     dead, parked ←──────── any of them that ended
+ *     any of them → draining → stopping → gone
+ *
+ * Owner: the supervisor, from supervisor_add() until on_gone has returned and the turn of the loop
+ * is over. Everybody else reads it and writes nothing.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "net/loop.h"
+#include "replica/backoff.h"
+#include "replica/driver.h"
+#include "replica/health.h"
+
+/* Seats, and so replicas at once. */
+#define REPLICA_SEATS_MAX OUTBOUND_PLACES_MAX
+
+#define REPLICA_WHY_BYTES 256
+
+enum replica_state {
+    REPLICA_STARTING, /* being started, or not ready yet */
+    REPLICA_READY,    /* answers; waits for supervisor_confirm() */
+    REPLICA_WARMING,  /* gets a growing share of its own slots */
+    REPLICA_UP,
+    REPLICA_DOWN,     /* a probe's verdict: runs and does not answer */
+    REPLICA_DEAD,     /* gone, will be started again soon */
+    REPLICA_PARKED,   /* gone, keeps crashing: started again after a long delay */
+    REPLICA_DRAINING, /* leaves: gets no new requests, finishes what it has */
+    REPLICA_STOPPING, /* asked to end */
+    REPLICA_GONE,
+    REPLICA_STATES
+};
+
+/*
+ * What the replicas of one service have in common. Owner: the caller of supervisor_add(), who keeps
+ * it until the last of them is gone; new settings are a new plan for new replicas.
+ */
+struct replica_plan {
+    const char *service;
+    struct driver *driver;
+    struct health_settings health;
+    uint32_t grace_ms;   /* between SIGTERM and SIGKILL */
+    uint32_t warming_ms; /* 0: none */
+    uint32_t hang_ms;    /* down for that long: started anew; 0: never */
+};
+
+struct supervisor;
+struct supervisor_batch;
+
+struct replica {
+    /* For everybody to read. */
+    char name[DRIVER_NAME_BYTES];
+    const struct replica_plan *plan;
+    uint64_t id;            /* never used again */
+    uint32_t seat;          /* its place in segments and pools, as long as it lives */
+    uint32_t incarnation;   /* changes with each start; (seat, incarnation) is never used again */
+    struct address address; /* of this incarnation; size 0 before the first start */
+    enum replica_state state;
+    char why[REPLICA_WHY_BYTES]; /* why it is in this state; may be empty */
+    uint64_t since_us;           /* in this state, monotonic */
+    uint64_t since_wall_ms;
+    uint64_t next_start_us; /* dead and parked: when it is started again, monotonic */
+    uint64_t down_us;       /* when it was last lost while in use, monotonic; 0: never */
+    uint64_t healed_us;     /* how long the last heal took, from the loss to its confirmation */
+    uint32_t restarts;      /* starts after the first one */
+    pid_t pid;              /* 0: none */
+    char handle[DRIVER_HANDLE_BYTES]; /* empty: nothing runs */
+    void *owner_data;                 /* the owner's to set and use */
+
+    /* The supervisor's. */
+    struct supervisor *supervisor;
+    struct supervisor_batch *batch; /* the call that waits for it, or NULL */
+    struct driver_run *run;         /* or NULL */
+    struct health health;
+    struct backoff backoff;
+    struct timer timer; /* to the next start, of the drain, of the hang */
+    struct list list;   /* of all */
+    struct list queue;  /* of those that wait to be started */
+    struct garbage garbage;
+    uint64_t up_us;          /* since when it is up without a break of its run; 0: is not */
+    uint64_t drain_until_us; /* stopping begins then at the latest */
+    uint32_t grace_ms;       /* of its stop */
+    uint8_t batch_failures;
+    bool is_kill_restart : 1; /* what the next start is, for the back-off */
+    bool is_hang : 1;         /* it is being ended because it hung */
+    bool is_start_late : 1;   /* it is being ended because it was not ready in time */
+    bool is_drained : 1;      /* supervisor_drain() was called */
+    bool is_found : 1;        /* `handle` is of an earlier keeper: adopt it */
+};
+
+/* "starting", "ready" ... as people and the API read them. */
+const char *replica_state_name(enum replica_state state);
+
+/* May a replica go from one to the other? */
+bool replica_may_become(enum replica_state from, enum replica_state to);
+
+/* Changes the state with its time and reason; the way must be in the table. */
+void replica_become(struct replica *replica, enum replica_state state, uint64_t now_us,
+                    const char *why);
+
+/* Is it on its way out: draining, stopping or gone? Its name is free then. */
+bool replica_is_leaving(const struct replica *replica);
