@@ -1,0 +1,348 @@
+#include "control/config_derive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/descriptor.h"
+
+#include "control/config_listen.h"
+#include "control/config_setting.h"
+#include "control/config_value.h"
+
+#define COUNT_DEFAULT   3
+#define SLOTS_HRW       65536
+#define SLOTS_MAGLEV    65537
+#define SLOTS_CLASSIC   512
+#define CLASSIC_DIGITS  6 /* of a key that is drawn */
+#define ROOT_STATE      "/var/lib/roost"
+#define STATE_BYTES_MAX 4096
+
+static bool has_bit(unsigned bits, unsigned bit)
+{
+    return bits == 0 || bits & (1u << bit);
+}
+
+static void drop_without_effect(struct config_loading *loading, const struct config_field *field,
+                                unsigned index)
+{
+    const struct config_service *service = &loading->config->services[index];
+    bool has_scheme = has_bit(field->schemes, service->balance.scheme);
+    char path[CONFIG_PATH_BYTES];
+
+    if (has_scheme && has_bit(field->drivers, service->replicas.driver))
+        return;
+    config_value_set_default(field, &loading->config->memory,
+                             config_loading_place(loading, field, index));
+    config_loading_path(field, index, path);
+    if (!config_loading_has(loading, path))
+        return;
+    if (!has_scheme)
+        config_loading_note_path(loading, false, path, "has no effect under the scheme %s",
+                                 config_scheme_name(service->balance.scheme));
+    else
+        config_loading_note_path(loading, false, path, "has no effect under the driver %s",
+                                 config_driver_name(service->replicas.driver));
+}
+
+void config_derive_effects(struct config_loading *loading)
+{
+    for (unsigned index = 0; index < loading->config->service_count; index++) {
+        for (size_t i = 0; i < config_field_count; i++) {
+            const struct config_field *field = &config_fields[i];
+
+            if (field->type != CONFIG_SECTION && field->part == CONFIG_IN_SERVICE)
+                drop_without_effect(loading, field, index);
+        }
+    }
+}
+
+static bool has_text(const struct config_texts *texts, const char *text)
+{
+    for (unsigned i = 0; i < texts->count; i++) {
+        if (strcmp(texts->items[i], text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "Server k" with the smallest k that is free, until there are `count` names. */
+static void fill_names(struct arena *arena, struct config_texts *names, unsigned count)
+{
+    struct config_texts given = *names;
+
+    names->items = arena_take(arena, (count + 1) * sizeof(char *));
+    for (unsigned i = 0; i < given.count; i++)
+        names->items[i] = given.items[i];
+    for (unsigned k = 1; names->count < count; k++) {
+        char name[CONFIG_NAME_BYTES_MAX + 1];
+
+        snprintf(name, sizeof(name), "Server %u", k);
+        if (!has_text(&given, name))
+            names->items[names->count++] = arena_copy(arena, view_of(name));
+    }
+}
+
+static void take_static_names(struct arena *arena, struct config_replicas *replicas)
+{
+    replicas->names.count = replicas->addresses.count;
+    replicas->names.items = arena_take(arena, (replicas->names.count + 1) * sizeof(char *));
+    for (unsigned i = 0; i < replicas->names.count; i++)
+        replicas->names.items[i] = replicas->addresses.items[i].name;
+    replicas->count = replicas->names.count;
+}
+
+static void derive_names(struct config_loading *loading, unsigned index)
+{
+    struct config_replicas *replicas = &loading->config->services[index].replicas;
+    char path[CONFIG_PATH_BYTES];
+    bool has_count;
+
+    if (replicas->driver == CONFIG_DRIVER_STATIC) {
+        take_static_names(&loading->config->memory, replicas);
+        return;
+    }
+    snprintf(path, sizeof(path), "services[%u].replicas.count", index);
+    has_count = config_loading_has(loading, path) || config_setting_source(loading, path);
+    if (!has_count)
+        replicas->count = replicas->names.count ? replicas->names.count : COUNT_DEFAULT;
+    if (replicas->names.count > replicas->count)
+        config_loading_note_path(loading, true, path, "%u replicas, but there are %u names",
+                                 replicas->count, replicas->names.count);
+    else
+        fill_names(&loading->config->memory, &replicas->names, replicas->count);
+}
+
+static unsigned log2_of(unsigned number)
+{
+    unsigned power = 0;
+
+    while (number >>= 1)
+        power++;
+    return power;
+}
+
+static void derive_balance(struct config_balance *balance)
+{
+    for (unsigned i = 0; i < balance->key.count; i++) {
+        if (balance->key.items[i].kind == TABLE_KEY_RANDOM)
+            balance->key.items[i].number =
+                balance->scheme == CONFIG_SCHEME_CLASSIC ? CLASSIC_DIGITS : 0;
+    }
+    if (balance->scheme == CONFIG_SCHEME_MAGLEV)
+        balance->slots = SLOTS_MAGLEV;
+    else if (balance->scheme == CONFIG_SCHEME_SLOT_HRW && !balance->slots)
+        balance->slots = SLOTS_HRW;
+    else if (balance->scheme == CONFIG_SCHEME_CLASSIC && !balance->slots)
+        balance->slots = SLOTS_CLASSIC;
+    if (balance->scheme == CONFIG_SCHEME_CLASSIC && !balance->virtual_servers)
+        balance->virtual_servers = log2_of(balance->slots);
+}
+
+/* XDG Base Directory Specification; a relative $XDG_STATE_HOME is to be ignored. */
+static void derive_state(struct config_loading *loading)
+{
+    const char *xdg = config_loading_environment(loading, "XDG_STATE_HOME");
+    const char *home = config_loading_environment(loading, "HOME");
+    char path[STATE_BYTES_MAX];
+
+    if (loading->config->state)
+        return;
+    if (geteuid() == 0)
+        snprintf(path, sizeof(path), ROOT_STATE);
+    else if (xdg && *xdg == '/')
+        snprintf(path, sizeof(path), "%s/roost", xdg);
+    else if (home && *home == '/')
+        snprintf(path, sizeof(path), "%s/.local/state/roost", home);
+    else
+        config_loading_note_path(loading, true, "state",
+                                 "there is no $HOME to keep it in; set --state DIR");
+    if (loading->notes->errors == 0)
+        loading->config->state = arena_copy(&loading->config->memory, view_of(path));
+}
+
+static void derive_token(struct config_loading *loading)
+{
+    struct config_control *control = &loading->config->control;
+    char text[CONFIG_TOKEN_BYTES_MAX + 3];
+    struct stat facts;
+    ssize_t size;
+    int fd;
+
+    if (control->token || !control->token_file)
+        return;
+    fd = open(control->token_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (size < 0) {
+        config_loading_note_path(loading, true, "control.token-file", "%s: %s", control->token_file,
+                                 strerror(errno));
+    } else {
+        text[size] = '\0';
+        text[strcspn(text, "\r\n")] = '\0';
+        if (config_setting_is_token(text))
+            control->token = arena_copy(&loading->config->memory, view_of(text));
+        else
+            config_loading_note_path(loading, true, "control.token-file",
+                                     "expected a first line of 1 to %d visible ASCII characters",
+                                     CONFIG_TOKEN_BYTES_MAX);
+        if (fstat(fd, &facts) == 0 && facts.st_mode & S_IROTH)
+            config_loading_note_path(loading, false, "control.token-file",
+                                     "everybody on this machine may read %s; chmod 600",
+                                     control->token_file);
+    }
+    explicit_bzero(text, sizeof(text));
+    descriptor_close(&fd);
+}
+
+void config_derive_defaults(struct config_loading *loading)
+{
+    for (unsigned i = 0; i < loading->config->service_count; i++) {
+        derive_names(loading, i);
+        derive_balance(&loading->config->services[i].balance);
+    }
+    derive_state(loading);
+    derive_token(loading);
+}
+
+static void check_balance(struct config_loading *loading, unsigned index)
+{
+    const struct config_balance *balance = &loading->config->services[index].balance;
+    unsigned count = loading->config->services[index].replicas.count;
+    unsigned advised = count > 300 ? 1u << 20 : count > 100 ? 1u << 18 : 0;
+    char path[CONFIG_PATH_BYTES];
+
+    snprintf(path, sizeof(path), "services[%u].balance.slots", index);
+    if (balance->scheme == CONFIG_SCHEME_SLOT_HRW) {
+        if (balance->slots & (balance->slots - 1) || balance->slots < BALANCE_SLOTS_MIN)
+            config_loading_note_path(loading, true, path,
+                                     "expected a power of two from %u to %u, found \"%u\"",
+                                     BALANCE_SLOTS_MIN, CONFIG_SLOTS_MAX, balance->slots);
+        else if (balance->slots < advised)
+            config_loading_note_path(loading, false, path,
+                                     "for %u replicas %u slots are advised, here are %u", count,
+                                     advised, balance->slots);
+    }
+    if (balance->scheme == CONFIG_SCHEME_CLASSIC && balance->virtual_servers > balance->slots) {
+        snprintf(path, sizeof(path), "services[%u].balance.virtual", index);
+        config_loading_note_path(loading, true, path,
+                                 "expected a whole number from 1 to %u, the number of slots, "
+                                 "found \"%u\"",
+                                 balance->slots, balance->virtual_servers);
+    }
+    if (balance->scheme == CONFIG_SCHEME_CLASSIC &&
+        (uint64_t)balance->virtual_servers * count > balance->slots)
+        config_loading_note_path(loading, true, path,
+                                 "the ring is too small: %u replicas with %u virtual servers each "
+                                 "need %llu slots, there are %u",
+                                 count, balance->virtual_servers,
+                                 (unsigned long long)balance->virtual_servers * count,
+                                 balance->slots);
+}
+
+static void check_names(struct config_loading *loading, unsigned index)
+{
+    const struct config_texts *names = &loading->config->services[index].replicas.names;
+    char path[CONFIG_PATH_BYTES];
+
+    for (unsigned i = 1; i < names->count; i++) {
+        struct config_texts earlier = {names->items, i};
+
+        if (!has_text(&earlier, names->items[i]))
+            continue;
+        snprintf(path, sizeof(path), "services[%u].replicas.names[%u]", index, i);
+        config_loading_note_path(loading, true, path, "the name \"%s\" is there already",
+                                 names->items[i]);
+    }
+}
+
+static void check_services(struct config_loading *loading)
+{
+    const struct config *config = loading->config;
+    unsigned total = 0;
+    char path[CONFIG_PATH_BYTES];
+
+    for (unsigned i = 0; i < config->service_count; i++) {
+        const struct config_service *service = &config->services[i];
+
+        check_balance(loading, i);
+        check_names(loading, i);
+        total += service->replicas.count;
+        for (unsigned j = 0; j < i; j++) {
+            if (strcmp(config->services[j].name, service->name) != 0)
+                continue;
+            snprintf(path, sizeof(path), "services[%u].name", i);
+            config_loading_note_path(loading, true, path, "the name \"%s\" is there already",
+                                     service->name);
+            break;
+        }
+        if (service->replicas.driver == CONFIG_DRIVER_STATIC && !service->replicas.count) {
+            snprintf(path, sizeof(path), "services[%u].replicas.addresses", i);
+            config_loading_note_path(loading, true, path,
+                                     "the driver static needs at least one address");
+        }
+    }
+    if (total > config->limits.replicas)
+        config_loading_note_path(loading, true, "limits.replicas",
+                                 "%u, but the services have %u replicas together",
+                                 config->limits.replicas, total);
+}
+
+static bool has_service(const struct config *config, const char *name)
+{
+    for (unsigned i = 0; i < config->service_count; i++) {
+        if (strcmp(config->services[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_listeners(struct config_loading *loading)
+{
+    const struct config *config = loading->config;
+    char path[CONFIG_PATH_BYTES];
+
+    for (unsigned i = 0; i < config->listener_count; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+
+        snprintf(path, sizeof(path), "listen[%u].address", i);
+        for (unsigned j = 0; j < i; j++) {
+            if (strcmp(config->listeners[j].address, listener->address) == 0)
+                config_loading_note_path(loading, true, path, "%s is there already",
+                                         listener->address);
+        }
+        if (has_text(&config->control.addresses, listener->address))
+            config_loading_note_path(loading, true, path,
+                                     "%s is the control API's address too; it needs its own",
+                                     listener->address);
+        for (unsigned j = 0; j < listener->services.count; j++) {
+            if (has_service(config, listener->services.items[j]))
+                continue;
+            snprintf(path, sizeof(path), "listen[%u].services[%u]", i, j);
+            config_loading_note_path(loading, true, path, "there is no service \"%s\"",
+                                     listener->services.items[j]);
+        }
+    }
+}
+
+static void check_control(struct config_loading *loading)
+{
+    const struct config_control *control = &loading->config->control;
+
+    for (unsigned i = 0; i < control->addresses.count && !control->token; i++) {
+        if (config_listen_is_local(control->addresses.items[i]))
+            continue;
+        config_loading_note_path(loading, true, "control.address",
+                                 "%s is reached from other machines, so a token is required: set "
+                                 "control.token-file or ROOST_CONTROL_TOKEN",
+                                 control->addresses.items[i]);
+    }
+}
+
+void config_derive_check(struct config_loading *loading)
+{
+    check_services(loading);
+    check_listeners(loading);
+    check_control(loading);
+}
