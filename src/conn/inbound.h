@@ -65,6 +65,7 @@ struct inbound {
     struct inbound_group *group;
     struct list list;
     struct timer deadline;
+    struct ready again;             /* bytes in `kept` wait for their turn */
     struct buffer kept;             /* received, not yet understood */
     size_t scanned;                 /* of the head in `kept` */
     size_t held;                    /* bytes told by on_body and not consumed */
@@ -84,7 +85,6 @@ struct inbound {
     bool is_answer_done : 1;
     bool is_request_done : 1;
     bool has_fin : 1;
-    bool is_tunnel : 1;
     bool is_loopback : 1; /* the client's address */
     bool is_trusted : 1;  /* the owner's to set and use */
     char client_ip[INBOUND_IP_BYTES];

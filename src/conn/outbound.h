@@ -49,10 +49,10 @@ struct outbound {
     uint64_t sent_before;
     uint32_t place;
     uint32_t incarnation;
-    uint32_t connect_ms;
     uint8_t state;
     uint8_t method;
     uint8_t request_framing;
+    uint8_t answer_framing;
     uint8_t interims;
     bool asks_upgrade : 1;
     bool is_reused : 1;
@@ -60,8 +60,7 @@ struct outbound {
     bool is_request_done : 1;
     bool is_answer_done : 1;
     bool says_close : 1;
-    bool is_tunnel : 1;
-    bool is_gone : 1;
+    bool has_request : 1; /* its head was written */
     bool is_processing : 1;
 };
 

@@ -12,8 +12,9 @@
  *
  * Views given to the sending calls must stay until the callback of the loop returns (net/sock.h).
  *
- * Owner: the connection it belongs to. It is gone for its holder after on_end and its own
- * stream_send_end() have both happened, after on_reset, and after stream_reset().
+ * Owner: the connection it belongs to. It is gone for its holder when the answer is complete (an
+ * inbound's after stream_send_end(), an outbound's after on_end), after on_reset and after
+ * stream_reset(). A tunnel is gone when both ways have ended.
  */
 #pragma once
 
@@ -69,7 +70,7 @@ struct stream_calls {
     void (*send_body)(struct stream *stream, struct view bytes);
     void (*send_end)(struct stream *stream, struct view trailers);
     void (*consumed)(struct stream *stream, size_t bytes);
-    size_t (*queued)(const struct stream *stream);
+    size_t (*queued)(struct stream *stream);
     uint64_t (*sent)(struct stream *stream);
     void (*reset)(struct stream *stream);
 };
@@ -120,13 +121,14 @@ static inline void stream_consumed(struct stream *stream, size_t bytes)
     stream->calls->consumed(stream, bytes);
 }
 
-/* Bytes sent by us that the kernel has not taken. */
-static inline size_t stream_queued(const struct stream *stream)
+/* Bytes sent by us that the kernel has not taken; sends what was gathered first, so it is exact. */
+static inline size_t stream_queued(struct stream *stream)
 {
     return stream->calls->queued(stream);
 }
 
-/* Bytes of this message that the kernel has taken: 0 means that nobody can have seen any of it. */
+/* Bytes of this message that the kernel has taken, exact like stream_queued(): 0 means that nobody
+ * can have seen any of it. */
 static inline uint64_t stream_sent(struct stream *stream)
 {
     return stream->calls->sent(stream);

@@ -188,6 +188,11 @@ void sock_write(struct sock *sock, struct view bytes)
     group->pieces[group->piece_count++] = (struct iovec){(void *)bytes.data, bytes.size};
 }
 
+void sock_group_settle(struct sock_group *group)
+{
+    flush_group(group);
+}
+
 void sock_flush(struct sock *sock)
 {
     if (sock->group->gathering == sock)

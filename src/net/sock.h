@@ -24,10 +24,11 @@
 
 #define SOCK_RECEIVE_BYTES                                                                         \
     (256 * 1024) /* of a group's receive buffer: the most one receive takes */
-#define SOCK_RECEIVE_TIGHT_BYTES (32 * 1024) /* ... while the other side is slow or memory short   \
-                                              */
-#define SOCK_TURN_BYTES      (1024 * 1024)   /* most bytes one sock receives in one turn */
-#define SOCK_GATHER_MAX      64              /* pieces of one gathered write */
+#define SOCK_RECEIVE_TIGHT_BYTES                                                                   \
+    (32 * 1024)                            /* ... while the other side is slow or memory short     \
+                                            */
+#define SOCK_TURN_BYTES      (1024 * 1024) /* most bytes one sock receives in one turn */
+#define SOCK_GATHER_MAX      64            /* pieces of one gathered write */
 #define SOCK_TEXT_BYTES      (256 * 1024)  /* of a group's memory for text written in a callback */
 #define SOCK_QUEUE_BYTES_MAX (1024 * 1024) /* most bytes one sock queues */
 #define SOCK_LINGER_BYTES    (64 * 1024)   /* read and thrown away after our FIN, at most */
@@ -165,3 +166,6 @@ void sock_close(struct sock *sock, bool lingers, sock_fn destroy);
 
 /* Ends it at once, with a RST and without what is queued; memory as in sock_close(). */
 void sock_abort(struct sock *sock, sock_fn destroy);
+
+/* Sends what any sock of the group has gathered, so that memory its pieces lie in may go. */
+void sock_group_settle(struct sock_group *group);

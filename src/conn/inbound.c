@@ -1,0 +1,737 @@
+#include "conn/inbound.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "http/h1_write.h"
+
+/* A head that is not whole yet, and what one receive may bring behind it. */
+#define KEPT_BYTES_MAX (HEAD_BYTES_MAX + SOCK_RECEIVE_BYTES)
+
+/* Room for the lines that frame an answer and govern its connection. */
+#define FRAME_BYTES_MAX 128
+
+enum state {
+    STATE_HEAD,   /* between requests, or in the middle of a head */
+    STATE_BODY,   /* the head was told, the body is coming in */
+    STATE_ANSWER, /* the request is whole, its answer is not */
+    STATE_TUNNEL,
+    STATE_CLOSED,
+};
+
+static const struct sock_events sock_events_;
+static const struct stream_calls stream_calls_;
+
+static struct inbound *from_sock(struct sock *sock)
+{
+    return CONTAINER_OF(sock, struct inbound, sock);
+}
+
+static struct inbound *from_stream(struct stream *stream)
+{
+    return CONTAINER_OF(stream, struct inbound, stream);
+}
+
+struct inbound *inbound_of(struct stream *stream)
+{
+    return stream->calls == &stream_calls_ ? from_stream(stream) : NULL;
+}
+
+/* ---- the end of a connection ---- */
+
+static void on_destroy(struct sock *sock)
+{
+    struct inbound *inbound = from_sock(sock);
+    struct inbound_group *group = inbound->group;
+
+    pool_give(&group->pool, inbound);
+    group->count--;
+    if (group->events->on_closed)
+        group->events->on_closed(group);
+}
+
+static void forget_chunks(struct inbound *inbound)
+{
+    if (!inbound->chunks)
+        return;
+    h1_chunk_finish(inbound->chunks);
+    free(inbound->chunks);
+    inbound->chunks = NULL;
+}
+
+/* What was kept may be among the pieces that are about to be sent: they leave first. */
+static void forget_kept(struct inbound *inbound)
+{
+    if (!inbound->kept.data)
+        return;
+    sock_group_settle(inbound->group->socks);
+    buffer_finish(&inbound->kept);
+}
+
+static void retire(struct inbound *inbound)
+{
+    inbound->state = STATE_CLOSED;
+    inbound->stream.events = NULL;
+    timer_stop(&inbound->deadline);
+    ready_cancel(&inbound->again);
+    list_remove(&inbound->list);
+    forget_kept(inbound);
+    forget_chunks(inbound);
+}
+
+static void close_inbound(struct inbound *inbound, bool lingers)
+{
+    retire(inbound);
+    sock_close(&inbound->sock, lingers, on_destroy);
+}
+
+static void abort_inbound(struct inbound *inbound)
+{
+    retire(inbound);
+    sock_abort(&inbound->sock, on_destroy);
+}
+
+/* Tells the holder, if there is one, that there is nothing more to come. */
+static void tell_reset(struct inbound *inbound, enum stream_failure failure, const char *why)
+{
+    const struct stream_events *events = inbound->stream.events;
+
+    inbound->stream.events = NULL;
+    if (events)
+        events->on_reset(&inbound->stream, failure, why);
+}
+
+/* ---- refusing ---- */
+
+static void write_refusal(struct inbound *inbound, uint16_t status, const char *reason)
+{
+    struct inbound_group *group = inbound->group;
+    struct view fields = {NULL, 0};
+    struct view body = {NULL, 0};
+    struct h1_writer writer;
+    size_t capacity;
+    char *text;
+
+    if (group->events->on_refused)
+        group->events->on_refused(inbound, status, reason, &fields, &body);
+    capacity = fields.size + body.size + 2 * FRAME_BYTES_MAX;
+    text = sock_text(group->socks, capacity);
+    assert(text);
+    h1_write_init(&writer, text, capacity);
+    h1_write_status_line(&writer, status, (struct view){NULL, 0});
+    h1_write_bytes(&writer, fields);
+    h1_write_number_field(&writer, VIEW("Content-Length"), body.size);
+    h1_write_field(&writer, VIEW("Connection"), VIEW("close"));
+    h1_write_end(&writer);
+    if (inbound->method != METHOD_HEAD)
+        h1_write_bytes(&writer, body);
+    sock_write(&inbound->sock, h1_write_result(&writer));
+}
+
+/* The client broke a rule or a limit: it is told, unless an answer is under way, and the connection
+ * ends. */
+static void refuse(struct inbound *inbound, uint16_t status, enum stream_failure failure,
+                   const char *reason)
+{
+    bool has_begun = inbound->has_answer_head;
+
+    tell_reset(inbound, failure, reason);
+    if (has_begun) {
+        abort_inbound(inbound);
+        return;
+    }
+    write_refusal(inbound, status, reason);
+    close_inbound(inbound, true);
+}
+
+/* ---- deadlines ---- */
+
+static void set_deadline(struct inbound *inbound, uint32_t after_ms)
+{
+    loop_start_timer(inbound->group->socks->loop, &inbound->deadline, after_ms * CLOCK_US_PER_MS);
+}
+
+static void on_deadline(struct timer *timer)
+{
+    struct inbound *inbound = CONTAINER_OF(timer, struct inbound, deadline);
+
+    switch (inbound->state) {
+    case STATE_HEAD:
+        if (buffer_size(&inbound->kept))
+            refuse(inbound, 408, STREAM_TIMED_OUT, "the head did not arrive in time");
+        else
+            close_inbound(inbound, true);
+        return;
+    case STATE_BODY:
+        /* While we hold its bytes the client cannot be blamed for sending none. */
+        if (inbound->held) {
+            set_deadline(inbound, inbound->group->settings.idle_timeout_ms);
+            return;
+        }
+        refuse(inbound, 408, STREAM_TIMED_OUT, "the body did not arrive in time");
+        return;
+    default:
+        /* The answer is the holder's business; the deadline is set anew when it is complete. */
+        return;
+    }
+}
+
+/* ---- taking requests ---- */
+
+static void update_pause(struct inbound *inbound)
+{
+    bool waits = inbound->state == STATE_ANSWER && buffer_size(&inbound->kept);
+
+    if (inbound->held || waits)
+        sock_pause(&inbound->sock);
+    else
+        sock_resume(&inbound->sock);
+}
+
+static void end_request(struct inbound *inbound, const struct field *trailers, unsigned count)
+{
+    const struct stream_events *events = inbound->stream.events;
+
+    inbound->is_request_done = true;
+    if (inbound->state == STATE_BODY)
+        inbound->state = STATE_ANSWER;
+    if (events)
+        events->on_end(&inbound->stream, trailers, count);
+}
+
+/* Tells a piece of the body; false where the holder or a limit ended it. */
+static bool tell_body(struct inbound *inbound, struct view data)
+{
+    inbound->body_bytes += data.size;
+    if (inbound->body_bytes > inbound->group->settings.body_bytes_max) {
+        refuse(inbound, 413, STREAM_TOO_LARGE, "the body is larger than limits.body-bytes");
+        return false;
+    }
+    inbound->held += data.size;
+    inbound->stream.events->on_body(&inbound->stream, data);
+    if (inbound->state == STATE_CLOSED || !inbound->stream.events)
+        return false;
+    /* A holder that could not dispose of it at once is slow: less at a time until it can. */
+    sock_limit_receive(&inbound->sock, inbound->held ? SOCK_RECEIVE_TIGHT_BYTES : 0);
+    return true;
+}
+
+static size_t take_length(struct inbound *inbound, struct view bytes)
+{
+    struct view data =
+        view_first(bytes, inbound->left < bytes.size ? (size_t)inbound->left : bytes.size);
+
+    inbound->left -= data.size;
+    if (tell_body(inbound, data) && inbound->left == 0)
+        end_request(inbound, NULL, 0);
+    return data.size;
+}
+
+static void end_chunked(struct inbound *inbound)
+{
+    struct field *fields = inbound->group->fields;
+    int count = h1_chunk_trailers(inbound->chunks, fields);
+
+    if (count < 0) {
+        refuse(inbound, 400, STREAM_BAD, "the trailer section is malformed");
+        return;
+    }
+    end_request(inbound, fields, (unsigned)count);
+    forget_chunks(inbound);
+}
+
+static size_t take_chunked(struct inbound *inbound, struct view bytes)
+{
+    struct view rest = bytes;
+
+    for (;;) {
+        struct view data;
+
+        switch (h1_chunk_read(inbound->chunks, &rest, &data)) {
+        case H1_CHUNK_DATA:
+            if (!tell_body(inbound, data))
+                return bytes.size - rest.size;
+            break;
+        case H1_CHUNK_MORE:
+            return bytes.size;
+        case H1_CHUNK_BAD:
+            refuse(inbound, 400, STREAM_BAD, "the chunked body is malformed");
+            return bytes.size;
+        case H1_CHUNK_END:
+            end_chunked(inbound);
+            return bytes.size - rest.size;
+        }
+    }
+}
+
+/* The members that belong to one request, set for the next one. */
+static void begin_request(struct inbound *inbound, const struct head *head)
+{
+    inbound->scanned = 0;
+    inbound->held = 0;
+    inbound->body_bytes = 0;
+    inbound->sent_before = inbound->sock.sent_bytes;
+    inbound->method = (uint8_t)head->method;
+    inbound->minor_version = head->minor_version;
+    inbound->wants_close = head->says_close;
+    inbound->has_answer_head = false;
+    inbound->is_answer_done = false;
+    inbound->is_request_done = false;
+    inbound->left = head->body.kind == FRAMING_LENGTH ? head->body.length : 0;
+    inbound->state = STATE_BODY;
+    if (head->body.kind == FRAMING_CHUNKED) {
+        inbound->chunks = memory_allocate(sizeof(*inbound->chunks));
+        h1_chunk_init(inbound->chunks);
+    }
+}
+
+static void tell_request(struct inbound *inbound, const struct head *head)
+{
+    struct inbound_group *group = inbound->group;
+    bool has_body = inbound->chunks || inbound->left;
+
+    if (head->body.kind == FRAMING_LENGTH && head->body.length > group->settings.body_bytes_max) {
+        refuse(inbound, 413, STREAM_TOO_LARGE, "the body is larger than limits.body-bytes");
+        return;
+    }
+    if (has_body)
+        set_deadline(inbound, group->settings.idle_timeout_ms);
+    else
+        inbound->state = STATE_ANSWER;
+    inbound->stream.events = NULL;
+    group->events->on_request(inbound, &inbound->stream, head);
+    if (!has_body && !inbound->is_answer_done && inbound->state != STATE_CLOSED)
+        end_request(inbound, NULL, 0);
+}
+
+/* How many bytes were understood; 0 where more are needed. */
+static size_t take_head(struct inbound *inbound, struct view bytes)
+{
+    struct inbound_group *group = inbound->group;
+    struct head head;
+    struct h1_verdict verdict;
+
+    head.fields = group->fields;
+    verdict = h1_parse_request(bytes, &group->settings.limits, &inbound->scanned, &head);
+    if (verdict.result == H1_MORE)
+        return 0;
+    if (verdict.result == H1_BAD) {
+        inbound->method = METHOD_OTHER;
+        inbound->has_answer_head = false;
+        refuse(inbound, verdict.status, STREAM_BAD, verdict.reason);
+        return bytes.size;
+    }
+    begin_request(inbound, &head);
+    tell_request(inbound, &head);
+    return verdict.size;
+}
+
+static size_t take_tunnel(struct inbound *inbound, struct view bytes)
+{
+    inbound->held += bytes.size;
+    inbound->stream.events->on_body(&inbound->stream, bytes);
+    return bytes.size;
+}
+
+static size_t take_some(struct inbound *inbound, struct view bytes)
+{
+    switch (inbound->state) {
+    case STATE_HEAD:
+        return take_head(inbound, bytes);
+    case STATE_BODY:
+        return inbound->chunks ? take_chunked(inbound, bytes) : take_length(inbound, bytes);
+    case STATE_TUNNEL:
+        return take_tunnel(inbound, bytes);
+    default:
+        return 0;
+    }
+}
+
+/* Takes what can be understood now; says how much that was. */
+static size_t take_all(struct inbound *inbound, struct view bytes)
+{
+    struct view rest = bytes;
+
+    inbound->is_processing = true;
+    while (rest.size) {
+        size_t taken = take_some(inbound, rest);
+
+        if (inbound->state == STATE_CLOSED)
+            return bytes.size;
+        if (taken == 0)
+            break;
+        rest = view_after(rest, taken);
+    }
+    inbound->is_processing = false;
+    return bytes.size - rest.size;
+}
+
+static void take_kept(struct inbound *inbound)
+{
+    size_t taken = take_all(inbound, buffer_view(&inbound->kept));
+
+    if (inbound->state == STATE_CLOSED)
+        return;
+    buffer_consume(&inbound->kept, taken);
+    if (buffer_size(&inbound->kept) == 0)
+        forget_kept(inbound);
+    update_pause(inbound);
+}
+
+static void on_bytes(struct sock *sock, struct view bytes)
+{
+    struct inbound *inbound = from_sock(sock);
+    bool was_empty = buffer_size(&inbound->kept) == 0;
+
+    if (was_empty)
+        bytes = view_after(bytes, take_all(inbound, bytes));
+    if (inbound->state == STATE_CLOSED)
+        return;
+    if (bytes.size && buffer_append(&inbound->kept, bytes) < 0) {
+        refuse(inbound, 431, STREAM_TOO_LARGE, "more was sent than can be kept");
+        return;
+    }
+    if (bytes.size && was_empty && inbound->state == STATE_HEAD)
+        set_deadline(inbound, inbound->group->settings.header_timeout_ms);
+    if (inbound->state == STATE_BODY)
+        set_deadline(inbound, inbound->group->settings.idle_timeout_ms);
+    if (!was_empty && inbound->state != STATE_ANSWER) {
+        take_kept(inbound);
+        return;
+    }
+    update_pause(inbound);
+}
+
+/* The answer before is complete and the next request, or a part of it, is there. */
+static void on_again(struct ready *ready)
+{
+    struct inbound *inbound = CONTAINER_OF(ready, struct inbound, again);
+
+    take_kept(inbound);
+    if (inbound->state == STATE_HEAD && inbound->has_fin)
+        close_inbound(inbound, false);
+}
+
+static void on_fin(struct sock *sock)
+{
+    struct inbound *inbound = from_sock(sock);
+
+    inbound->has_fin = true;
+    switch (inbound->state) {
+    case STATE_HEAD:
+        close_inbound(inbound, false);
+        return;
+    case STATE_BODY:
+        tell_reset(inbound, STREAM_CLOSED, "the client closed before its request was whole");
+        if (inbound->state != STATE_CLOSED)
+            close_inbound(inbound, false);
+        return;
+    case STATE_TUNNEL:
+        end_request(inbound, NULL, 0);
+        if (inbound->state == STATE_TUNNEL && inbound->is_answer_done)
+            close_inbound(inbound, false);
+        return;
+    default:
+        /* Half-closed: it has sent all it wants and waits for the answer (RFC 9112 9.6). */
+        return;
+    }
+}
+
+static void on_drained(struct sock *sock)
+{
+    struct inbound *inbound = from_sock(sock);
+
+    if (inbound->stream.events)
+        inbound->stream.events->on_drained(&inbound->stream);
+}
+
+static void on_reset(struct sock *sock, int error)
+{
+    struct inbound *inbound = from_sock(sock);
+
+    (void)error;
+    tell_reset(inbound, STREAM_CLOSED, "the client reset the connection");
+    abort_inbound(inbound);
+}
+
+static const struct sock_events sock_events_ = {
+    .on_bytes = on_bytes,
+    .on_fin = on_fin,
+    .on_drained = on_drained,
+    .on_reset = on_reset,
+};
+
+/* ---- giving answers ---- */
+
+static void finish_answer(struct inbound *inbound)
+{
+    inbound->is_answer_done = true;
+    inbound->stream.events = NULL;
+    if (!inbound->is_request_done && inbound->state != STATE_ANSWER)
+        inbound->wants_close = true;
+    if (inbound->wants_close) {
+        /* One that said close and whose request is whole has nothing more to say. */
+        close_inbound(inbound, inbound->state != STATE_ANSWER || buffer_size(&inbound->kept));
+        return;
+    }
+    inbound->state = STATE_HEAD;
+    inbound->has_answer_head = false;
+    set_deadline(inbound, inbound->group->settings.idle_timeout_ms);
+    if (buffer_size(&inbound->kept) || inbound->has_fin) {
+        loop_make_ready(inbound->group->socks->loop, &inbound->again);
+        return;
+    }
+    sock_resume(&inbound->sock);
+}
+
+static void send_interim(struct stream *stream, struct view text)
+{
+    struct inbound *inbound = from_stream(stream);
+
+    if (inbound->minor_version == 0)
+        return;
+    sock_write(&inbound->sock, text);
+    sock_write(&inbound->sock, VIEW("\r\n"));
+}
+
+/* How the answer is framed on this connection (RFC 9112 6.3). */
+static struct body_framing frame_answer(struct inbound *inbound, const struct stream_head *head)
+{
+    struct body_framing body = head->body;
+
+    if (body.kind != FRAMING_CHUNKED && body.kind != FRAMING_CLOSE)
+        return body;
+    if (inbound->minor_version == 0) {
+        inbound->wants_close = true;
+        body.kind = FRAMING_CLOSE;
+        return body;
+    }
+    body.kind = FRAMING_CHUNKED;
+    return body;
+}
+
+static void begin_tunnel(struct inbound *inbound)
+{
+    inbound->state = STATE_TUNNEL;
+    inbound->is_request_done = false;
+    if (buffer_size(&inbound->kept))
+        loop_make_ready(inbound->group->socks->loop, &inbound->again);
+}
+
+static void send_head(struct stream *stream, const struct stream_head *head)
+{
+    struct inbound *inbound = from_stream(stream);
+    struct body_framing body = frame_answer(inbound, head);
+    char *text = sock_text(inbound->group->socks, FRAME_BYTES_MAX);
+    struct h1_writer writer;
+
+    if (head->must_close || inbound->group->is_draining || inbound->has_fin)
+        inbound->wants_close = true;
+    inbound->has_answer_head = true;
+    inbound->answer_framing = (uint8_t)body.kind;
+    sock_write(&inbound->sock, head->text);
+    h1_write_init(&writer, text, FRAME_BYTES_MAX);
+    h1_write_framing(&writer, body);
+    if (body.kind == FRAMING_TUNNEL)
+        h1_write_field(&writer, VIEW("Connection"), VIEW("Upgrade"));
+    else if (inbound->wants_close)
+        h1_write_field(&writer, VIEW("Connection"), VIEW("close"));
+    else if (inbound->minor_version == 0)
+        h1_write_field(&writer, VIEW("Connection"), VIEW("keep-alive"));
+    h1_write_end(&writer);
+    sock_text_trim(inbound->group->socks, (size_t)(writer.end - writer.at));
+    sock_write(&inbound->sock, h1_write_result(&writer));
+    if (body.kind == FRAMING_TUNNEL)
+        begin_tunnel(inbound);
+}
+
+static void send_body(struct stream *stream, struct view bytes)
+{
+    struct inbound *inbound = from_stream(stream);
+    size_t size;
+    char *text;
+
+    if (!bytes.size || inbound->answer_framing == FRAMING_NONE || inbound->method == METHOD_HEAD)
+        return;
+    if (inbound->answer_framing != FRAMING_CHUNKED) {
+        sock_write(&inbound->sock, bytes);
+        return;
+    }
+    text = sock_text(inbound->group->socks, H1_CHUNK_PREFIX_BYTES);
+    size = h1_chunk_prefix(bytes.size, text);
+    sock_text_trim(inbound->group->socks, H1_CHUNK_PREFIX_BYTES - size);
+    sock_write(&inbound->sock, (struct view){text, size});
+    sock_write(&inbound->sock, bytes);
+    sock_write(&inbound->sock, VIEW("\r\n"));
+}
+
+static void send_end(struct stream *stream, struct view trailers)
+{
+    struct inbound *inbound = from_stream(stream);
+
+    if (inbound->state == STATE_TUNNEL) {
+        sock_shut(&inbound->sock);
+        inbound->is_answer_done = true;
+        if (inbound->is_request_done)
+            close_inbound(inbound, false);
+        return;
+    }
+    if (inbound->answer_framing == FRAMING_CHUNKED && inbound->method != METHOD_HEAD) {
+        sock_write(&inbound->sock, VIEW("0\r\n"));
+        sock_write(&inbound->sock, trailers);
+        sock_write(&inbound->sock, VIEW("\r\n"));
+    }
+    finish_answer(inbound);
+}
+
+static void consumed(struct stream *stream, size_t bytes)
+{
+    struct inbound *inbound = from_stream(stream);
+
+    assert(bytes <= inbound->held);
+    inbound->held -= bytes;
+    if (!inbound->is_processing)
+        update_pause(inbound);
+}
+
+static size_t queued(struct stream *stream)
+{
+    struct inbound *inbound = from_stream(stream);
+
+    sock_flush(&inbound->sock);
+    return sock_queued(&inbound->sock);
+}
+
+static uint64_t sent(struct stream *stream)
+{
+    struct inbound *inbound = from_stream(stream);
+
+    sock_flush(&inbound->sock);
+    return sock_sent(&inbound->sock) - inbound->sent_before;
+}
+
+static void reset(struct stream *stream)
+{
+    struct inbound *inbound = from_stream(stream);
+
+    inbound->stream.events = NULL;
+    if (inbound->has_answer_head)
+        abort_inbound(inbound);
+    else
+        close_inbound(inbound, true);
+}
+
+static const struct stream_calls stream_calls_ = {
+    .send_interim = send_interim,
+    .send_head = send_head,
+    .send_body = send_body,
+    .send_end = send_end,
+    .consumed = consumed,
+    .queued = queued,
+    .sent = sent,
+    .reset = reset,
+};
+
+void inbound_answer(struct stream *stream, uint16_t status, struct view fields, struct view body)
+{
+    struct inbound *inbound = from_stream(stream);
+    size_t capacity = fields.size + FRAME_BYTES_MAX;
+    char *text = sock_text(inbound->group->socks, capacity);
+    struct stream_head head = {.status = status, .body = {FRAMING_LENGTH, body.size}};
+    struct h1_writer writer;
+
+    assert(text && stream->calls == &stream_calls_);
+    h1_write_init(&writer, text, capacity);
+    h1_write_status_line(&writer, status, (struct view){NULL, 0});
+    h1_write_bytes(&writer, fields);
+    sock_text_trim(inbound->group->socks, (size_t)(writer.end - writer.at));
+    head.text = h1_write_result(&writer);
+    stream_send_head(stream, &head);
+    stream_send_body(stream, body);
+    stream_send_end(stream, (struct view){NULL, 0});
+}
+
+/* ---- the group ---- */
+
+void inbound_group_init(struct inbound_group *group, struct sock_group *socks,
+                        const struct inbound_events *events,
+                        const struct inbound_settings *settings, void *owner)
+{
+    *group = (struct inbound_group){
+        .socks = socks, .events = events, .owner = owner, .settings = *settings};
+    /* A connection that has ended is counted until its memory is free: room for those of one turn.
+     */
+    pool_init(&group->pool, sizeof(struct inbound),
+              (size_t)settings->connections_max + LOOP_EVENTS_MAX);
+    list_init(&group->all);
+}
+
+void inbound_group_finish(struct inbound_group *group)
+{
+    assert(group->count == 0);
+    pool_finish(&group->pool);
+}
+
+/* Over the limit: an answer, if the kernel takes it at once, and the end. */
+static void turn_away(int fd)
+{
+    struct view text = VIEW("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+                            "Content-Length: 0\r\nConnection: close\r\n\r\n");
+
+    (void)!send(fd, text.data, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+}
+
+void inbound_open(struct inbound_group *group, int fd, const struct address *client,
+                  uint16_t listener)
+{
+    struct inbound *inbound = NULL;
+    char text[ADDRESS_TEXT_BYTES];
+
+    if (group->count < group->settings.connections_max)
+        inbound = pool_take(&group->pool);
+    if (!inbound) {
+        turn_away(fd);
+        return;
+    }
+    memset(inbound, 0, sizeof(*inbound));
+    inbound->group = group;
+    inbound->listener = listener;
+    inbound->stream.calls = &stream_calls_;
+    inbound->is_loopback = address_is_loopback(client);
+    address_ip_to_text(client, text);
+    memcpy(inbound->client_ip, text, INBOUND_IP_BYTES - 1);
+    buffer_init(&inbound->kept, KEPT_BYTES_MAX);
+    timer_init(&inbound->deadline, on_deadline);
+    ready_init(&inbound->again, on_again);
+    list_append(&group->all, &inbound->list);
+    group->count++;
+    set_deadline(inbound, group->settings.header_timeout_ms);
+    sock_adopt(&inbound->sock, group->socks, fd, &sock_events_);
+}
+
+void inbound_group_drain(struct inbound_group *group)
+{
+    group->is_draining = true;
+    LIST_FOR_EACH (at, &group->all) {
+        struct inbound *inbound = CONTAINER_OF(at, struct inbound, list);
+
+        if (inbound->state == STATE_HEAD && !buffer_size(&inbound->kept))
+            close_inbound(inbound, true);
+    }
+}
+
+void inbound_group_abort(struct inbound_group *group)
+{
+    while (!list_is_empty(&group->all)) {
+        struct inbound *inbound = LIST_FIRST(&group->all, struct inbound, list);
+
+        tell_reset(inbound, STREAM_SHUT_DOWN, "the balancer is stopping");
+        if (inbound->state != STATE_CLOSED)
+            abort_inbound(inbound);
+    }
+}
