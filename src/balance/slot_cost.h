@@ -14,6 +14,7 @@
 #define SLOT_COST_LOG_ENTRIES 257
 #define SLOT_COST_LN2         UINT64_C(199786072581291495) /* ln 2 · 2^58 */
 #define SLOT_COST_BITS        48
+#define SLOT_COST_POINT       42 /* bits behind the point, at weight 1 */
 #define SLOT_COST_NONE        (UINT64_C(1) << SLOT_COST_BITS) /* above every cost */
 
 extern const uint32_t slot_cost_log[SLOT_COST_LOG_ENTRIES];
@@ -30,7 +31,7 @@ static inline uint64_t slot_cost_pair(uint64_t slot_hash, uint64_t low, uint64_t
 /*
  * −ln(1 − h/2^64) · 2^58. With u = 2^64 − h = m · 2^−z, m in [1/2, 1): z · ln 2 − ln m, and −ln m
  * is v times a slow function of v = 1 − m, which 257 points and straight lines between them give
- * to 3·10^-7.
+ * to a millionth.
  */
 static inline uint64_t slot_cost_logarithm(uint64_t h)
 {

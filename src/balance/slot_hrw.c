@@ -6,6 +6,7 @@
 #include "balance/image.h"
 #include "balance/slot_cost.h"
 #include "balance/slot_hrw.h"
+#include "balance/slot_settle.h"
 #include "balance/slot_table.h"
 
 static int slot_hrw_check(struct balance_options *options, struct error *why)
@@ -35,7 +36,7 @@ int slot_hrw_write(const struct scheme_input *input, const struct slot_table *ta
     if (answer < 0)
         return answer;
     (*image)->shift = 64 - slot_hrw_bits(input->options.slots);
-    slot_table_write(table, input->options.cap, image_table(*image));
+    slot_settle(table, input->options.cap, image_table(*image));
     return 0;
 }
 

@@ -1,16 +1,36 @@
 /*
- * The working state behind slot-hrw: for every slot the four cheapest members and what they cost.
- * One changed member touches only the slots where it is or comes among the four; the result is the
- * same as a full build, whatever the way to it. Writing the table out settles who owns what.
+ * The working state behind slot-hrw: for every slot the four cheapest members, cheapest first. One
+ * changed member touches only the slots where it is or comes among the four; the result is the
+ * same as a full build, whatever the way to it. slot_rank.h finds the four, slot_settle.h says who
+ * owns what.
  * Owner: whoever called slot_table_create().
  */
 #pragma once
 
 #include "balance/roster.h"
 
-struct slot_table;
+/*
+ * Members are numbered by their place: stable as long as a member is there, unlike its index in
+ * whatever list it was given in.
+ */
+struct slot_table {
+    unsigned bits;
+    uint32_t slots;
+    uint64_t *hashes;              /* by slot: its hash */
+    uint64_t *ranks;               /* by slot: four places of 16 bits, the cheapest lowest */
+    uint64_t *lasts;               /* by slot: cost of the fourth, SLOT_COST_NONE without one */
+    struct balance_entry *members; /* by place; a free place is all zeros */
+    uint32_t places;               /* that were ever used */
+    uint32_t capacity;
+    uint32_t active; /* members there are */
+    uint64_t weights;
+    bool is_even;           /* all weights are the same */
+    uint16_t *indexes;      /* by place: the index in the last roster; [NONE] is NONE */
+    uint16_t *sifted;       /* room for `capacity` places while a slot's are sifted */
+    uint64_t *sifted_pairs; /* and for their pairs' hashes */
+};
 
-/* For 2^bits slots; empty. `secret` is copied. */
+/* For 2^bits slots; empty. */
 struct slot_table *slot_table_create(unsigned bits, const uint8_t secret[BALANCE_SECRET_BYTES]);
 
 /* NULL is harmless. */
@@ -19,16 +39,3 @@ void slot_table_destroy(struct slot_table *table);
 /* Makes the members those of `roster`, in place of those it had: by increments where few differ,
  * else anew. */
 void slot_table_set(struct slot_table *table, const struct roster *roster);
-
-/*
- * Settles and writes one word of four ids a slot: the owner, then the cheapest others; ids are
- * indexes in the roster of the last slot_table_set(). No member owns more than its cap; `cap` in
- * 1/100 percent or BALANCE_CAP_OFF.
- */
-void slot_table_write(const struct slot_table *table, uint32_t cap, uint64_t *words);
-
-/* How many slots a member may own: max(ceil(f), floor(f · (1 + cap) + j)) with f the fair share
- * slots · weight / weights and j in [0, 1) from its name, so that rounding does not move the caps
- * of all members at once. */
-uint32_t slot_table_cap(uint32_t slots, uint32_t cap, const struct balance_entry *entry,
-                        uint64_t weights);
