@@ -21,14 +21,13 @@ void buffer_finish(struct buffer *buffer)
     *buffer = (struct buffer){.limit = buffer->limit};
 }
 
-char *buffer_reserve(struct buffer *buffer, size_t size)
+/* Room for `size` more bytes, whatever the limit. */
+static char *make_room(struct buffer *buffer, size_t size)
 {
     size_t held = buffer_size(buffer);
     size_t capacity = buffer->capacity ? buffer->capacity : CAPACITY_MIN;
 
-    if (size > buffer->limit - held)
-        return NULL;
-    if (buffer->data && buffer->end + size <= buffer->capacity)
+    if (buffer->data && size <= buffer->capacity - buffer->end)
         return buffer->data + buffer->end;
     if (buffer->data && buffer->start) {
         memmove(buffer->data, buffer->data + buffer->start, held);
@@ -44,6 +43,11 @@ char *buffer_reserve(struct buffer *buffer, size_t size)
     return buffer->data + buffer->end;
 }
 
+char *buffer_reserve(struct buffer *buffer, size_t size)
+{
+    return size <= buffer->limit - buffer_size(buffer) ? make_room(buffer, size) : NULL;
+}
+
 void buffer_commit(struct buffer *buffer, size_t size)
 {
     assert(size <= buffer->capacity - buffer->end);
@@ -52,12 +56,14 @@ void buffer_commit(struct buffer *buffer, size_t size)
 
 int buffer_append(struct buffer *buffer, struct view bytes)
 {
-    char *place = buffer_reserve(buffer, bytes.size);
+    char *place;
 
+    if (!bytes.size)
+        return 0;
+    place = buffer_reserve(buffer, bytes.size);
     if (!place)
         return -ENOBUFS;
-    if (bytes.size)
-        memcpy(place, bytes.data, bytes.size);
+    memcpy(place, bytes.data, bytes.size);
     buffer_commit(buffer, bytes.size);
     return 0;
 }
@@ -72,9 +78,10 @@ int buffer_print(struct buffer *buffer, const char *format, ...)
     size = vsnprintf(NULL, 0, format, values);
     va_end(values);
     assert(size >= 0);
-    place = buffer_reserve(buffer, (size_t)size + 1);
-    if (!place)
+    if ((size_t)size > buffer->limit - buffer_size(buffer))
         return -ENOBUFS;
+    /* The zero behind the text is vsnprintf's: it needs room and does not count. */
+    place = make_room(buffer, (size_t)size + 1);
     va_start(values, format);
     vsnprintf(place, (size_t)size + 1, format, values);
     va_end(values);

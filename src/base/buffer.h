@@ -28,7 +28,7 @@ static inline size_t buffer_size(const struct buffer *buffer)
 /* What is there. Valid until the next call that is not a look. */
 static inline struct view buffer_view(const struct buffer *buffer)
 {
-    return (struct view){buffer->data + buffer->start, buffer->end - buffer->start};
+    return (struct view){buffer->data ? buffer->data + buffer->start : NULL, buffer_size(buffer)};
 }
 
 /* Makes room for `size` more bytes and returns where they go, or NULL where the limit forbids. */

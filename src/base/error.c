@@ -20,6 +20,7 @@ int error_prefix(struct error *why, int code, const char *format, ...)
 {
     char sentence[ERROR_TEXT_BYTES];
     va_list values;
+    size_t left;
     int size;
 
     if (!why)
@@ -28,7 +29,9 @@ int error_prefix(struct error *why, int code, const char *format, ...)
     va_start(values, format);
     size = vsnprintf(why->text, sizeof(why->text), format, values);
     va_end(values);
-    if (size >= 0 && (size_t)size < sizeof(why->text))
-        snprintf(why->text + size, sizeof(why->text) - (size_t)size, ": %s", sentence);
+    if (size < 0 || (size_t)size >= sizeof(why->text))
+        return code;
+    left = sizeof(why->text) - (size_t)size;
+    snprintf(why->text + size, left, ": %.*s", (int)left, sentence);
     return code;
 }

@@ -10,6 +10,8 @@
 
 #define LINE_BYTES_MAX     4096
 #define PROCESS_NAME_BYTES 32
+#define FRAME_BYTES        8  /* `,"` and `":""` around a name and its value */
+#define VALUE_BYTES_MIN    24 /* a field with less room for its value is left off */
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -66,8 +68,6 @@ static void put_text(struct line *line, struct view text)
 {
     bool is_quoted = log_form == LOG_JSON || !is_bare(text);
 
-    if (room(line) < 8)
-        return;
     if (is_quoted)
         put(line, "\"");
     line->size += escape_json(text, line->text + line->size, room(line) - 1);
@@ -77,8 +77,10 @@ static void put_text(struct line *line, struct view text)
 
 static void put_field(struct line *line, const struct log_field *field)
 {
-    char number[24];
+    char number[VALUE_BYTES_MIN];
 
+    if (strlen(field->name) + FRAME_BYTES + VALUE_BYTES_MIN > room(line))
+        return;
     put(line, log_form == LOG_JSON ? "," : " ");
     if (log_form == LOG_JSON)
         put(line, "\"");

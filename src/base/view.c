@@ -60,6 +60,7 @@ bool view_next_in_list(struct view *list, struct view *element)
 
 int view_to_number(struct view v, uint64_t max, uint64_t *number)
 {
+    bool is_above = false;
     uint64_t sum = 0;
 
     if (!v.size)
@@ -69,11 +70,13 @@ int view_to_number(struct view v, uint64_t max, uint64_t *number)
 
         if (digit > 9)
             return -EINVAL;
-        if (sum > (max - digit) / 10 && (sum > max / 10 || sum * 10 > max - digit))
-            return -ERANGE;
-        sum = sum * 10 + digit;
+        /* Read on: only a number can be too large. */
+        if (is_above || digit > max || sum > (max - digit) / 10)
+            is_above = true;
+        else
+            sum = sum * 10 + digit;
     }
-    if (sum > max)
+    if (is_above)
         return -ERANGE;
     *number = sum;
     return 0;

@@ -48,7 +48,7 @@ static inline struct view view_after(struct view v, size_t size)
 {
     size_t skip = size < v.size ? size : v.size;
 
-    return (struct view){v.data + skip, v.size - skip};
+    return (struct view){v.data ? v.data + skip : NULL, v.size - skip};
 }
 
 static inline bool view_starts_with(struct view v, struct view prefix)
