@@ -33,19 +33,39 @@ static void note_write(struct error *sentence, const char *place, const char *fo
         vsnprintf(sentence->text + size, sizeof(sentence->text) - (size_t)size, format, values);
 }
 
+/* "FILE:LINE:COLUMN: path"; what is not known is left off. */
+static void place_write(char place[ERROR_TEXT_BYTES], const struct config_loading *loading,
+                        unsigned line, unsigned column, const char *path)
+{
+    char position[32] = "";
+
+    if (line)
+        snprintf(position, sizeof(position), ":%u:%u", line, column);
+    snprintf(place, ERROR_TEXT_BYTES, "%s%s%s%s", loading->file, position, *path ? ": " : "", path);
+}
+
 void config_loading_note(struct config_loading *loading, bool is_error,
                          const struct document_node *node, const char *path, const char *format,
                          ...)
 {
     char place[ERROR_TEXT_BYTES];
-    char position[32] = "";
     va_list values;
 
-    if (node && node->line)
-        snprintf(position, sizeof(position), ":%u:%u", node->line, node->column);
-    snprintf(place, sizeof(place), "%s%s%s%s", loading->file, position, *path ? ": " : "", path);
+    place_write(place, loading, node ? node->line : 0, node ? node->column : 0, path);
     va_start(values, format);
     note_write(note_take(loading, is_error), place, format, values);
+    va_end(values);
+}
+
+void config_loading_note_key(struct config_loading *loading, const struct document_node *node,
+                             const char *path, const char *format, ...)
+{
+    char place[ERROR_TEXT_BYTES];
+    va_list values;
+
+    place_write(place, loading, node->key_line, node->key_column, path);
+    va_start(values, format);
+    note_write(note_take(loading, true), place, format, values);
     va_end(values);
 }
 

@@ -26,6 +26,10 @@ void config_loading_note(struct config_loading *loading, bool is_error,
                          const struct document_node *node, const char *path, const char *format,
                          ...) PRINTF_LIKE(5, 6);
 
+/* The same about a node's key. */
+void config_loading_note_key(struct config_loading *loading, const struct document_node *node,
+                             const char *path, const char *format, ...) PRINTF_LIKE(4, 5);
+
 /* The same about whatever gave the value at `path`: a setting, else its place in the file. */
 void config_loading_note_path(struct config_loading *loading, bool is_error, const char *path,
                               const char *format, ...) PRINTF_LIKE(4, 5);

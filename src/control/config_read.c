@@ -70,7 +70,8 @@ static struct place place_of_element(const struct place *place, unsigned index)
     return child;
 }
 
-static void read_scalar(struct config_loading *loading, const struct config_field *field,
+/* False where nothing was put at `out`. */
+static bool read_scalar(struct config_loading *loading, const struct config_field *field,
                         const struct document_node *node, const struct place *place, void *out)
 {
     struct error why;
@@ -83,10 +84,12 @@ static void read_scalar(struct config_loading *loading, const struct config_fiel
         config_loading_note(loading, true, node, place->path, "expected %.*s, found %s",
                             VIEW_ARGUMENTS(buffer_view(&expected)), kind_name(node));
         buffer_finish(&expected);
-        return;
+        return false;
     }
-    if (config_value_parse(field, node->text, &loading->config->memory, out, &why) < 0)
-        config_loading_note(loading, true, node, place->path, "%s", why.text);
+    if (config_value_parse(field, node->text, &loading->config->memory, out, &why) == 0)
+        return true;
+    config_loading_note(loading, true, node, place->path, "%s", why.text);
+    return false;
 }
 
 static bool is_too_long(struct config_loading *loading, const struct document_node *node,
@@ -106,12 +109,12 @@ static void read_list(struct config_loading *loading, const struct config_field 
     size_t bytes = config_value_item_bytes(field->type);
     bool has_limit = field->type == CONFIG_KEYS || field->type == CONFIG_NETWORKS;
     struct config_list list = {NULL, 0};
+    unsigned index = 0;
 
     /* One address alone needs no brackets. */
     if (node->kind == DOCUMENT_TEXT && field->type == CONFIG_DOORS) {
         list.items = arena_take(&loading->config->memory, bytes);
-        read_scalar(loading, field, node, place, list.items);
-        list.count = 1;
+        list.count = read_scalar(loading, field, node, place, list.items);
     } else if (node->kind != DOCUMENT_LIST) {
         refuse_kind(loading, node, place, "a list");
         return;
@@ -121,10 +124,10 @@ static void read_list(struct config_loading *loading, const struct config_field 
     } else {
         list.items = arena_take(&loading->config->memory, (node->count + 1) * bytes);
         for (const struct document_node *item = node->first; item; item = item->next) {
-            struct place child = place_of_element(place, list.count);
+            struct place child = place_of_element(place, index++);
 
-            read_scalar(loading, field, item, &child, (char *)list.items + list.count * bytes);
-            list.count++;
+            list.count +=
+                read_scalar(loading, field, item, &child, (char *)list.items + list.count * bytes);
         }
     }
     memcpy(config_loading_place(loading, field, place->index), &list, sizeof(list));
@@ -138,11 +141,11 @@ static bool is_repeated(struct config_loading *loading, const struct document_no
 
     if (first == node)
         return false;
-    if (first->line)
-        config_loading_note(loading, true, node, place->path,
-                            "the key is there already, in line %u", first->line);
+    if (first->key_line)
+        config_loading_note_key(loading, node, place->path, "the key is there already, in line %u",
+                                first->key_line);
     else
-        config_loading_note(loading, true, node, place->path, "the key is there already");
+        config_loading_note_key(loading, node, place->path, "the key is there already");
     return true;
 }
 
@@ -220,9 +223,10 @@ static void read_field(struct config_loading *loading, const struct config_field
     if (field->type == CONFIG_LIST) {
         read_parts(loading, field, node, place);
     } else if (field->type == CONFIG_SECTION) {
+        /* A section whose lines are all commented out is one with nothing in it. */
         if (node->kind == DOCUMENT_MAP)
             read_map(loading, node, place);
-        else
+        else if (node->kind != DOCUMENT_NOTHING)
             refuse_kind(loading, node, place, "a map");
     } else if (config_value_is_map(field->type)) {
         read_pairs(loading, field, node, place);
@@ -240,10 +244,11 @@ static void refuse_unknown(struct config_loading *loading, const struct document
     const struct config_field *near = config_field_nearest(view_of(parent->pattern), node->key);
 
     if (near)
-        config_loading_note(loading, true, node, place->path,
-                            "this key is not known; did you mean \"%s\"?", config_field_key(near));
+        config_loading_note_key(loading, node, place->path,
+                                "this key is not known; did you mean \"%s\"?",
+                                config_field_key(near));
     else
-        config_loading_note(loading, true, node, place->path, "this key is not known");
+        config_loading_note_key(loading, node, place->path, "this key is not known");
 }
 
 /* A dot in a key is no way into a section. */

@@ -1,7 +1,6 @@
 #include "control/config_setting.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "control/config_listen.h"
 #include "control/config_value.h"
@@ -10,7 +9,7 @@
 #define NEAR_MAX        2 /* changes that still look like a typo */
 #define ONLY_CLASSIC    (1u << CONFIG_SCHEME_CLASSIC)
 #define FIRST(path)     "services[]." path
-#define VALUE_BYTES_MAX 4096
+#define VALUE_BYTES_MAX 32
 
 /* Scheme and driver come first: whether the others have an effect depends on them. */
 /* clang-format off */
@@ -44,7 +43,7 @@ const struct config_setting config_settings[] = {
     {"HEARTBEAT_INTERVAL", NULL, "heartbeat-interval", FIRST("health.interval"), CONFIG_SETTING_SECONDS, true, 0,
      "TIME", "between two probes, in seconds or as 500ms (500ms)"},
     {"CONTROL_TOKEN", NULL, NULL, NULL, CONFIG_SETTING_TOKEN, false, 0,
-     NULL, NULL},
+     NULL, "the token that changes need; no flag, since arguments are seen by everybody"},
     {"OPEN", NULL, "open", "control.open", CONFIG_SETTING_SWITCH, false, 0,
      NULL, "allow the classic changes to everybody who reaches the traffic port"},
     {"STATE", NULL, "state", "state", CONFIG_SETTING_FIELD, false, 0,
@@ -130,20 +129,24 @@ static bool has_effect(struct config_loading *loading, const struct config_setti
     return true;
 }
 
+/* Seconds with three decimal places are milliseconds, as a factor is thousandths. */
+static const struct config_field seconds_field = {
+    .path = "seconds", .type = CONFIG_FACTOR, .least = 0, .most = UINT32_MAX};
+
 /* The notations that the environment has and the file has not. */
 static struct view in_file_notation(const struct config_setting *setting, const char *text,
                                     char out[VALUE_BYTES_MAX])
 {
-    size_t digits = strspn(text, "0123456789.");
-    double ms = strtod(text, NULL) * 1000;
+    uint32_t ms;
 
     if (setting->kind == CONFIG_SETTING_SWITCH && strcmp(text, "1") == 0)
         return VIEW("true");
     if (setting->kind == CONFIG_SETTING_SWITCH && strcmp(text, "0") == 0)
         return VIEW("false");
-    if (setting->kind != CONFIG_SETTING_SECONDS || text[digits] || ms > UINT32_MAX)
+    if (setting->kind != CONFIG_SETTING_SECONDS ||
+        config_value_parse(&seconds_field, view_of(text), NULL, &ms, NULL) < 0)
         return view_of(text);
-    snprintf(out, VALUE_BYTES_MAX, "%.0fms", ms);
+    snprintf(out, VALUE_BYTES_MAX, "%ums", ms);
     return view_of(out);
 }
 

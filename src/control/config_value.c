@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 
 #include "base/escape.h"
@@ -19,10 +20,11 @@ typedef int (*parse_fn)(const struct config_field *field, struct view text, stru
 typedef bool (*print_fn)(const struct config_field *field, const void *place, struct buffer *out);
 
 struct type {
-    parse_fn parse; /* -EINVAL: what was expected is found in `noun` */
+    parse_fn parse; /* -EINVAL where it is none */
     print_fn print;
     const char *noun;
-    size_t item_bytes; /* of a list or map */
+    const char *example; /* ", such as"; NULL: none */
+    size_t item_bytes;   /* of a list or map */
     bool is_map;
 };
 
@@ -290,30 +292,66 @@ static bool word_print(const struct config_field *field, const void *place, stru
     return true;
 }
 
+/*
+ * Characters that YAML cannot hold or takes for the end of a line (YAML 1.2 5.1, 5.4), as UTF-8:
+ * line and paragraph separator, byte order mark, U+FFFE, U+FFFF.
+ */
+static const struct view unprintable[] = {VIEW("\xe2\x80\xa8"), VIEW("\xe2\x80\xa9"),
+                                          VIEW("\xef\xbb\xbf"), VIEW("\xef\xbf\xbe"),
+                                          VIEW("\xef\xbf\xbf")};
+
+static bool is_printable(struct view rest)
+{
+    unsigned char byte = (unsigned char)rest.data[0];
+
+    if (byte < ' ' || byte == 0x7f)
+        return false;
+    /* U+0080 to U+009F are controls too. */
+    if (byte == 0xc2 && rest.size > 1 && (unsigned char)rest.data[1] < 0xa0)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(unprintable); i++) {
+        if (view_starts_with(rest, unprintable[i]))
+            return false;
+    }
+    return true;
+}
+
+/* UTF-8 without control characters but for those in `allowed`. */
+static bool is_text(struct view text, const char *allowed)
+{
+    json_t *checked;
+
+    if (text.size > TEXT_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        if (!is_printable(view_after(text, i)) &&
+            (text.data[i] == '\0' || !strchr(allowed, text.data[i])))
+            return false;
+    }
+    checked = json_stringn(text.size ? text.data : "", text.size);
+    json_decref(checked);
+    return checked;
+}
+
 static int text_store(struct view text, struct arena *arena, void *place)
 {
-    if (text.size > TEXT_BYTES_MAX || view_find(text, '\0') < text.size)
-        return -EINVAL;
     *(char **)place = arena_copy(arena, text);
     return 0;
 }
 
+/* Of a command line or an environment: lines and nothing are legal there. */
 static int any_text_parse(const struct config_field *field, struct view text, struct arena *arena,
                           void *place)
 {
     (void)field;
-    return text_store(text, arena, place);
+    return is_text(text, "\t\n\r") ? text_store(text, arena, place) : -EINVAL;
 }
 
 static int text_parse(const struct config_field *field, struct view text, struct arena *arena,
                       void *place)
 {
     (void)field;
-    for (size_t i = 0; i < text.size; i++) {
-        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
-            return -EINVAL;
-    }
-    return text.size ? text_store(text, arena, place) : -EINVAL;
+    return text.size && is_text(text, "") ? text_store(text, arena, place) : -EINVAL;
 }
 
 static bool text_print(const struct config_field *field, const void *place, struct buffer *out)
@@ -444,47 +482,40 @@ static bool key_print(const struct config_field *field, const void *place, struc
     return true;
 }
 
+#define NAME_NOUN                                                                                  \
+    "a name of 1 to 63 letters, digits, spaces, '.', '_' and '-' whose first and last are a "      \
+    "letter or digit"
+
 static const struct type types[] = {
-    [CONFIG_BOOL] = {bool_parse, bool_print, "true or false", 0, false},
-    [CONFIG_INTEGER] = {integer_parse, integer_print, "a whole number", 0, false},
-    [CONFIG_DURATION] = {duration_parse, duration_print, "a duration such as 500ms or 10s", 0,
-                         false},
-    [CONFIG_SIZE] = {size_parse, size_print, "a size such as 32KiB", 0, false},
-    [CONFIG_FACTOR] = {factor_parse, factor_print, "a number with up to three decimal places", 0,
-                       false},
-    [CONFIG_PERCENT] = {percent_parse, percent_print, "a percentage such as 5%", 0, false},
-    [CONFIG_WORD] = {word_parse, word_print, "one of", 0, false},
-    [CONFIG_TEXT] = {text_parse, text_print, "a text", 0, false},
-    [CONFIG_NAME] = {name_parse, text_print,
-                     "a name: 1 to 63 letters, digits, spaces, '.', '_', '-', "
-                     "the first and the last a letter or digit",
-                     0, false},
-    [CONFIG_HOST] = {host_parse, text_print, "a host name such as example.org or *.example.org", 0,
+    [CONFIG_BOOL] = {bool_parse, bool_print, "true or false", NULL, 0, false},
+    [CONFIG_INTEGER] = {integer_parse, integer_print, "a whole number", NULL, 0, false},
+    [CONFIG_DURATION] = {duration_parse, duration_print, "a duration", "500ms or 10s", 0, false},
+    [CONFIG_SIZE] = {size_parse, size_print, "a size", "32KiB", 0, false},
+    [CONFIG_FACTOR] = {factor_parse, factor_print, "a number", "1.25", 0, false},
+    [CONFIG_PERCENT] = {percent_parse, percent_print, "a percentage", "5%", 0, false},
+    [CONFIG_WORD] = {word_parse, word_print, "one of", NULL, 0, false},
+    [CONFIG_TEXT] = {text_parse, text_print, "a text", NULL, 0, false},
+    [CONFIG_NAME] = {name_parse, text_print, NAME_NOUN, NULL, 0, false},
+    [CONFIG_HOST] = {host_parse, text_print, "a host name", "example.org or *.example.org", 0,
                      false},
-    [CONFIG_URL_PATH] = {url_path_parse, text_print, "a path such as /api", 0, false},
-    [CONFIG_ENDPOINT] = {endpoint_parse, text_print, "IP:PORT such as 127.0.0.1:5000 or [::1]:5000",
-                         0, false},
-    [CONFIG_TEXTS] = {any_text_parse, text_print, "a text", sizeof(char *), false},
-    [CONFIG_NAMES] = {name_parse, text_print,
-                      "a name: 1 to 63 letters, digits, spaces, '.', '_', '-', "
-                      "the first and the last a letter or digit",
-                      sizeof(char *), false},
-    [CONFIG_HOSTS] = {host_parse, text_print, "a host name such as example.org", sizeof(char *),
-                      false},
-    [CONFIG_DOORS] = {door_parse, text_print,
-                      "IP:PORT such as 127.0.0.1:5001, or a unix socket's path such as "
-                      "/run/roost.sock",
-                      sizeof(char *), false},
-    [CONFIG_NETWORKS] = {network_parse, network_print, "a network such as 10.0.0.0/8 or fd00::/8",
+    [CONFIG_URL_PATH] = {url_path_parse, text_print, "a path", "/api", 0, false},
+    [CONFIG_ENDPOINT] = {endpoint_parse, text_print, "IP:PORT", "127.0.0.1:5000 or [::1]:5000", 0,
+                         false},
+    [CONFIG_TEXTS] = {any_text_parse, text_print, "a text", NULL, sizeof(char *), false},
+    [CONFIG_NAMES] = {name_parse, text_print, NAME_NOUN, NULL, sizeof(char *), false},
+    [CONFIG_HOSTS] = {host_parse, text_print, "a host name", "example.org", sizeof(char *), false},
+    [CONFIG_DOORS] = {door_parse, text_print, "IP:PORT or the path of a unix socket",
+                      "127.0.0.1:5001 or /run/roost/control.sock", sizeof(char *), false},
+    [CONFIG_NETWORKS] = {network_parse, network_print, "a network", "10.0.0.0/8 or fd00::/8",
                          sizeof(struct config_network), false},
     [CONFIG_KEYS] = {key_parse, key_print,
-                     "header:NAME, cookie:NAME, query:NAME, path, path:N, host, "
-                     "client-ip[/BITS[/BITS6]], json:/POINTER or random",
-                     sizeof(struct table_key_spec), false},
-    [CONFIG_ENV] = {any_text_parse, text_print, "a text", sizeof(struct config_pair), true},
-    [CONFIG_ENDPOINTS] = {endpoint_parse, text_print, "IP:PORT such as 127.0.0.1:9001",
+                     "one of header:NAME, cookie:NAME, query:NAME, path, path:N, host, client-ip, "
+                     "client-ip/BITS, client-ip/BITS/BITS6, json:/POINTER, random",
+                     NULL, sizeof(struct table_key_spec), false},
+    [CONFIG_ENV] = {any_text_parse, text_print, "a text", NULL, sizeof(struct config_pair), true},
+    [CONFIG_ENDPOINTS] = {endpoint_parse, text_print, "IP:PORT", "127.0.0.1:9001",
                           sizeof(struct config_pair), true},
-    [CONFIG_WEIGHTS] = {integer_parse, integer_print, "a whole number",
+    [CONFIG_WEIGHTS] = {integer_parse, integer_print, "a whole number", NULL,
                         sizeof(struct config_weight), true},
 };
 
@@ -664,6 +695,10 @@ void config_value_expectation(const struct config_field *field, struct buffer *o
     }
     if (has_range(field->type))
         put_range(field, out);
+    if (types[field->type].example) {
+        put_text(out, ", such as ");
+        put_text(out, types[field->type].example);
+    }
     if (field->special) {
         put_text(out, ", or ");
         put_text(out, field->special);

@@ -25,8 +25,10 @@ struct document_node {
     struct view text; /* of DOCUMENT_TEXT: numbers and words too */
     unsigned line;    /* from 1; 0 where the format does not say */
     unsigned column;
-    struct view key; /* in a map: its name there; where it stands is `line` of the key */
-    unsigned count;  /* of children */
+    struct view key; /* in a map: its name there */
+    unsigned key_line;
+    unsigned key_column;
+    unsigned count; /* of children */
     struct document_node *first;
     struct document_node *last;
     struct document_node *next;

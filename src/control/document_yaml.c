@@ -11,6 +11,7 @@ struct reader {
     unsigned documents;
     bool has_key;    /* a map waits for the value of `key` */
     struct view key; /* in the document's memory */
+    yaml_mark_t key_mark;
     struct error *why;
 };
 
@@ -43,8 +44,11 @@ static int add(struct reader *reader, enum document_kind kind, struct view text,
 
     if (waits_for_key(reader))
         return refuse(reader, mark, "expected a single value as the key");
-    if (reader->has_key)
+    if (reader->has_key) {
         node.key = reader->key;
+        node.key_line = (unsigned)reader->key_mark.line + 1;
+        node.key_column = (unsigned)reader->key_mark.column + 1;
+    }
     reader->has_key = false;
     added = document_add(reader->document, innermost(reader), &node);
     if (!added)
@@ -74,6 +78,7 @@ static int on_scalar(struct reader *reader, const yaml_event_t *event)
         return refuse(reader, event->start_mark, "tags are not supported");
     if (waits_for_key(reader)) {
         reader->key = (struct view){arena_copy(&reader->document->memory, text), text.size};
+        reader->key_mark = event->start_mark;
         reader->has_key = true;
         return 0;
     }
