@@ -11,6 +11,9 @@
 
 #define ANY_CUT_CHUNK_BYTES_MAX (128 * 1024)
 
+/* Longer inputs are not cut at every byte but at about so many places. */
+#define ANY_CUT_CHUNK_PLACES 1024
+
 struct any_cut_chunk {
     enum h1_chunk_result result;
     size_t consumed;
@@ -81,7 +84,7 @@ static inline struct any_cut_chunk *any_cut_chunk_parse(struct view input)
     static struct any_cut_chunk whole, cut;
 
     any_cut_chunk_read(&whole, input, input.size, 1);
-    for (size_t place = 0; place < input.size; place++) {
+    for (size_t place = 0; place < input.size; place += 1 + input.size / ANY_CUT_CHUNK_PLACES) {
         any_cut_chunk_read(&cut, input, place, input.size);
         any_cut_chunk_insist(&whole, &cut, place);
     }
