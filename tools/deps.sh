@@ -63,9 +63,21 @@ for package in $missing; do
     fi
 done
 
+# With what they need in turn. (`apt-get --assume-no` will not do: it installs a single package.)
 # shellcheck disable=SC2086 # packages are words
-LC_ALL=C $as_root apt-get install --assume-no --no-install-recommends $missing 2>&1 |
-    grep -E '^(Need to get|After this operation|E:)' || true
+all=$(LC_ALL=C apt-get install -s --no-install-recommends $missing | awk '$1 == "Inst" { print $2 }')
+[ -n "$all" ] || {
+    echo "apt finds no way to install them; apt-get install $missing says why." >&2
+    exit 1
+}
+# shellcheck disable=SC2086
+LC_ALL=C apt-cache show --no-all-versions $all | awk -v packages="$(echo "$all" | wc -w)" '
+    $1 == "Size:" { download += $2 }
+    $1 == "Installed-Size:" { disk += $2 }
+    END {
+        printf "%d packages with their dependencies: %.0f MB to download, %.0f MB on disk\n",
+            packages, download / 1e6, disk / 1024
+    }'
 
 if [ -t 0 ] && [ "${CI:-}" != true ] && [ "${YES:-}" != 1 ]; then
     printf 'Install them? [y/N] '
