@@ -31,6 +31,31 @@ static inline const char *skip(const struct h1_reader *reader, const char *from,
     return from;
 }
 
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
+/* Eight bytes at once: is a control byte or DEL among them? A byte above 127 hides nothing, and a
+ * false alarm costs a closer look only. */
+static inline bool has_control(const char *eight)
+{
+    uint64_t bytes, low, del;
+
+    memcpy(&bytes, eight, sizeof(bytes));
+    low = (bytes - EACH_BYTE * 0x20) & ~bytes;
+    bytes ^= EACH_BYTE * 0x7f;
+    del = (bytes - EACH_BYTE) & ~bytes;
+    return ((low | del) & EACH_BYTE * 0x80) != 0;
+}
+
+/* The end of a field value: most bytes of a head are in values. */
+static inline const char *skip_value(const struct h1_reader *reader, const char *from)
+{
+    if (LIKELY(from >= reader->known)) {
+        while (reader->end - from >= 8 && !has_control(from))
+            from += 8;
+    }
+    return skip(reader, from, H1_CLASS_VALUE, '\r');
+}
+
 /* CRLF at `at` and nothing else. */
 static inline enum h1_step read_end(struct h1_reader *reader, const char *at, const char *reason)
 {
@@ -194,7 +219,7 @@ enum h1_step h1_line_field(struct h1_reader *reader, struct field *field)
     if (*name_end != ':' || name_end == name)
         return refuse_name(reader, name, name_end);
     value = name_end + 1;
-    value_end = skip(reader, value, H1_CLASS_VALUE, '\r');
+    value_end = skip_value(reader, value);
     step = read_end(reader, value_end, "a field value has a control byte");
     if (step != H1_STEP_LINE)
         return step;

@@ -42,6 +42,40 @@ static const struct known_name *candidate(size_t size, char last)
     return NULL;
 }
 
+/* `size` is at most 8. */
+static uint64_t load(const char *bytes, size_t size)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, bytes, size);
+    return word;
+}
+
+/* Equal but for the case of letters? `text` holds small letters (bit 0x40 is set), digits and '-'
+ * (it is not), so only where a letter is wanted may bit 0x20 differ. */
+static bool is_same_word(uint64_t name, uint64_t text)
+{
+    uint64_t letters = text & UINT64_C(0x4040404040404040);
+
+    return ((name ^ text) & ~(letters >> 1)) == 0;
+}
+
+/* Names of known length: words that overlap cover any length without a loop over bytes. */
+static bool is_name(const char *name, const char *text, size_t size)
+{
+    if (size < 4)
+        return is_same_word(load(name, 2), load(text, 2)) &&
+               is_same_word(load(name + size - 2, 2), load(text + size - 2, 2));
+    if (size < 8)
+        return is_same_word(load(name, 4), load(text, 4)) &&
+               is_same_word(load(name + size - 4, 4), load(text + size - 4, 4));
+    for (size_t at = 0; at + 8 < size; at += 8) {
+        if (!is_same_word(load(name + at, 8), load(text + at, 8)))
+            return false;
+    }
+    return is_same_word(load(name + size - 8, 8), load(text + size - 8, 8));
+}
+
 enum field_id head_field_id(struct view name)
 {
     const struct known_name *known;
@@ -49,7 +83,7 @@ enum field_id head_field_id(struct view name)
     if (!name.size)
         return FIELD_OTHER;
     known = candidate(name.size, name.data[name.size - 1]);
-    if (!known || !view_equals_nocase(name, (struct view){known->text, name.size}))
+    if (!known || !is_name(name.data, known->text, name.size))
         return FIELD_OTHER;
     return known->id;
 }
