@@ -11,7 +11,7 @@ struct tally {
     unsigned hosts;
     unsigned lengths;
     unsigned encodings;
-    unsigned options; /* of all Connection fields */
+    unsigned elements; /* of all lists that were read */
     bool says_close;
     bool says_keep_alive;
     bool says_upgrade; /* Connection: upgrade */
@@ -27,15 +27,21 @@ static bool is_token(struct view text)
     return text.size > 0;
 }
 
-static bool list_has(struct view list, struct view wanted)
+/* The next element of a list, or false at its end or at the limit of all lists together. */
+static bool next_element(struct tally *tally, struct view *list, struct view *element)
+{
+    return tally->elements <= H1_RULES_LIST_ELEMENTS_MAX && view_next_in_list(list, element) &&
+           ++tally->elements <= H1_RULES_LIST_ELEMENTS_MAX;
+}
+
+static bool list_has(struct tally *tally, struct view list, struct view wanted)
 {
     struct view element;
+    bool is_there = false;
 
-    while (view_next_in_list(&list, &element)) {
-        if (view_equals_nocase(element, wanted))
-            return true;
-    }
-    return false;
+    while (next_element(tally, &list, &element))
+        is_there |= view_equals_nocase(element, wanted);
+    return is_there;
 }
 
 /* Fields that Connection cannot take away: what frames and routes a message (the proxy would read
@@ -60,11 +66,9 @@ static const char *read_connection(struct head *head, struct view list, struct t
 {
     struct view option;
 
-    while (view_next_in_list(&list, &option)) {
+    while (next_element(tally, &list, &option)) {
         if (!is_token(option))
             return "Connection is no list of tokens";
-        if (++tally->options > H1_RULES_CONNECTION_OPTIONS_MAX)
-            return "Connection has too many options";
         if (view_equals_nocase(option, VIEW("close")))
             tally->says_close = true;
         else if (view_equals_nocase(option, VIEW("keep-alive")))
@@ -99,17 +103,17 @@ static const char *read_field(struct head *head, struct field *field, struct tal
     case FIELD_UPGRADE:
         field->is_dropped = true;
         head->has_upgrade = true;
-        tally->has_websocket |= list_has(field->value, VIEW("websocket"));
+        tally->has_websocket |= list_has(tally, field->value, VIEW("websocket"));
         return NULL;
     case FIELD_TE:
         field->is_dropped = true;
-        head->accepts_trailers |= list_has(field->value, VIEW("trailers"));
+        head->accepts_trailers |= list_has(tally, field->value, VIEW("trailers"));
         return NULL;
     case FIELD_EXPECT:
         /* RFC 9110 10.1.1: HTTP/1.0 has no Expect, so it is not passed on either. */
         field->is_dropped |= head->minor_version == 0;
         head->expects_continue |=
-            head->minor_version > 0 && list_has(field->value, VIEW("100-continue"));
+            list_has(tally, field->value, VIEW("100-continue")) && head->minor_version > 0;
         return NULL;
     case FIELD_KEEP_ALIVE:
     case FIELD_PROXY_CONNECTION:
@@ -165,6 +169,8 @@ static const char *read_fields(struct head *head, struct tally *tally)
         if (reason)
             return reason;
     }
+    if (tally->elements > H1_RULES_LIST_ELEMENTS_MAX)
+        return "lists have too many elements";
     /* RFC 9112 9.3: close wins over keep-alive. */
     head->says_close = tally->says_close || (head->minor_version == 0 && !tally->says_keep_alive);
     return read_framing(head, tally);

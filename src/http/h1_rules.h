@@ -8,8 +8,9 @@
 #include "base/view.h"
 #include "http/head.h"
 
-/* Most options of all Connection fields of a head together: each is looked for among all names. */
-#define H1_RULES_CONNECTION_OPTIONS_MAX 64
+/* Most elements of all Connection, Upgrade, TE and Expect fields of a head together: each option
+ * of Connection is looked for among all names. */
+#define H1_RULES_LIST_ELEMENTS_MAX 64
 
 /* Both take a head whose line and fields are read and fill the rest of it. NULL, or one sentence
  * why it is refused. */
