@@ -1,7 +1,6 @@
 #include "base/escape.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 /* The bytes of the well-formed UTF-8 sequence at `text` (RFC 3629 4), or 0. */
 static size_t utf8_size(struct view text)
@@ -35,29 +34,39 @@ static size_t utf8_size(struct view text)
     return size;
 }
 
+/* The letter that stands for `byte` behind a backslash, or 0. */
+static char short_escape(unsigned char byte)
+{
+    if (byte == '"' || byte == '\\')
+        return (char)byte;
+    return byte == '\n' ? 'n' : byte == '\t' ? 't' : byte == '\r' ? 'r' : 0;
+}
+
 /* Writes what the first byte or sequence of `text` becomes; says how many bytes of `text` that was.
  */
-static size_t escape_one(struct view text, char out[ESCAPE_GROWTH_MAX + 1], size_t *written)
+static size_t escape_one(struct view text, char out[ESCAPE_GROWTH_MAX], size_t *written)
 {
+    static const char hex[] = "0123456789abcdef";
     unsigned char byte = (unsigned char)text.data[0];
     size_t size = utf8_size(text);
+    char letter = short_escape(byte);
 
-    if (byte == '"' || byte == '\\') {
-        *written = (size_t)snprintf(out, ESCAPE_GROWTH_MAX + 1, "\\%c", byte);
-        return 1;
-    }
-    if (byte == '\n' || byte == '\t' || byte == '\r') {
-        char letter = byte == '\n' ? 'n' : byte == '\t' ? 't' : 'r';
-
-        *written = (size_t)snprintf(out, ESCAPE_GROWTH_MAX + 1, "\\%c", letter);
+    if (letter) {
+        out[0] = '\\';
+        out[1] = letter;
+        *written = 2;
         return 1;
     }
     if (byte < 0x20 || byte == 0x7f) {
-        *written = (size_t)snprintf(out, ESCAPE_GROWTH_MAX + 1, "\\u%04x", byte);
+        memcpy(out, "\\u00", 4);
+        out[4] = hex[byte >> 4];
+        out[5] = hex[byte & 15];
+        *written = 6;
         return 1;
     }
     if (size == 0) {
-        *written = (size_t)snprintf(out, ESCAPE_GROWTH_MAX + 1, "\xef\xbf\xbd");
+        memcpy(out, "\xef\xbf\xbd", 3);
+        *written = 3;
         return 1;
     }
     memcpy(out, text.data, size);
@@ -70,7 +79,7 @@ size_t escape_json(struct view text, char *out, size_t capacity)
     size_t total = 0;
 
     while (text.size) {
-        char one[ESCAPE_GROWTH_MAX + 1];
+        char one[ESCAPE_GROWTH_MAX];
         size_t written;
         size_t taken = escape_one(text, one, &written);
 
@@ -91,7 +100,7 @@ int escape_json_append(struct view text, struct buffer *out)
     size_t before = buffer_size(out);
 
     while (text.size) {
-        char one[ESCAPE_GROWTH_MAX + 1];
+        char one[ESCAPE_GROWTH_MAX];
         size_t written;
         size_t taken = escape_one(text, one, &written);
 
