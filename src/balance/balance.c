@@ -180,6 +180,13 @@ unsigned balance_slot_owner(const struct balance_image *image, uint32_t slot)
                                                      : BALANCE_NONE;
 }
 
+int balance_virtual(const struct balance_image *image, uint64_t hash)
+{
+    const struct scheme *scheme = scheme_of(image);
+
+    return scheme->virtual_server ? scheme->virtual_server(image, hash) : -ENOENT;
+}
+
 bool balance_is_over_bound(const struct balance_image *image, const struct balance_load *load,
                            unsigned member, uint32_t bound, uint32_t floor)
 {

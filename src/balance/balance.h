@@ -41,7 +41,6 @@
 #define BALANCE_HASH_VERSION   1
 #define BALANCE_RANKS          4 /* ranks of a slot that one load answers */
 #define BALANCE_ALIGNMENT      64
-#define BALANCE_SCHEMES        8 /* most there may be */
 
 /* One of those to choose from. Names are unique; identity is the name (the id in `classic`). */
 struct balance_member {
@@ -209,6 +208,9 @@ uint32_t balance_slots(const struct balance_image *image);
 /* The owner of a slot, or BALANCE_NONE: slots of one scheme are equally likely for a random key
  * (in `ketama` there are none). */
 unsigned balance_slot_owner(const struct balance_image *image, uint32_t slot);
+
+/* Which of its member's virtual servers the owner of a hash answers as (`classic`), or -ENOENT. */
+int balance_virtual(const struct balance_image *image, uint64_t hash);
 
 #define BALANCE_BOUND_OFF 0
 

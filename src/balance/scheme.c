@@ -4,7 +4,8 @@
 
 /* The order is the number in an image: new ones go to the end. */
 static const struct scheme *const schemes[] = {
-    &slot_hrw_scheme,
+    &slot_hrw_scheme,    &ketama_scheme,     &maglev_scheme, &classic_scheme,
+    &round_robin_scheme, &least_conn_scheme, &p2c_scheme,
 };
 
 const struct scheme *scheme_at(unsigned number)

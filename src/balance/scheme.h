@@ -40,6 +40,9 @@ struct scheme {
     /* NULL where there are no slots. */
     uint32_t (*slot)(const struct balance_image *image, uint64_t hash);
     unsigned (*slot_owner)(const struct balance_image *image, uint32_t slot);
+
+    /* As balance_virtual(); NULL where there are none. */
+    int (*virtual_server)(const struct balance_image *image, uint64_t hash);
 };
 
 /* The scheme of this number, or NULL past the last. */
@@ -52,3 +55,9 @@ const struct scheme *scheme_find(const char *name);
 unsigned scheme_number(const struct scheme *scheme);
 
 extern const struct scheme slot_hrw_scheme;
+extern const struct scheme ketama_scheme;
+extern const struct scheme maglev_scheme;
+extern const struct scheme classic_scheme;
+extern const struct scheme round_robin_scheme;
+extern const struct scheme least_conn_scheme;
+extern const struct scheme p2c_scheme;
