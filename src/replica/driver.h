@@ -97,8 +97,8 @@ struct driver_calls {
      * loop. NULL: nothing outlives a keeper. */
     void (*list)(struct driver *driver, driver_found_fn on_found, void *owner);
 
-    /* Ends it: asked politely first, by force after `grace_ms` (0: at once). on_ended follows, also
-     * for a run that has not started yet. Again with a shorter grace: the shorter counts. */
+    /* Ends it: asked politely first, by force after `grace_ms` (0: at once). on_ended follows, or
+     * on_failed for a run that has not started yet. Again: the earlier end counts. */
     void (*stop)(struct driver_run *run, uint32_t grace_ms);
 
     /* The supervisor hears no more of the run, what runs goes on running. */

@@ -16,8 +16,6 @@
 
 #define DRIVER_PROCESS_OUTPUT_BYTES (4u * 1024 * 1024) /* of NAME.log, then it starts anew */
 #define DRIVER_PROCESS_CHECK_US     UINT64_C(1000000)  /* between looks at its size */
-#define DRIVER_PROCESS_WORDS_MAX    256                /* of a command, and of an environment */
-#define DRIVER_PROCESS_WORD_BYTES   4096               /* of one of them with all filled in */
 
 /* Copied by the callee. */
 struct driver_process_settings {

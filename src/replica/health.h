@@ -15,14 +15,16 @@
 #include "conn/outbound.h"
 #include "net/loop.h"
 
-#define HEALTH_PATH_BYTES     256
-#define HEALTH_READY_US       UINT64_C(10000)   /* between readiness probes at first */
-#define HEALTH_READY_FAST_US  UINT64_C(1000000) /* for that long */
-#define HEALTH_READY_SLOW_US  UINT64_C(250000)  /* at most, later */
-#define HEALTH_SOON_US        UINT64_C(100000)  /* after a first miss or a first success */
-#define HEALTH_LATE_US        UINT64_C(50000)   /* a time-out told later than that: we slept */
-#define HEALTH_JITTER_PERCENT 10
-#define HEALTH_WHY_BYTES      160
+#define HEALTH_PATH_BYTES       256
+#define HEALTH_READY_US         UINT64_C(10000)   /* between readiness probes at first */
+#define HEALTH_READY_FAST_US    UINT64_C(1000000) /* for that long */
+#define HEALTH_READY_SLOW_US    UINT64_C(250000)  /* at most, later */
+#define HEALTH_SOON_US          UINT64_C(100000)  /* after a first miss or a first success */
+#define HEALTH_READY_TIMEOUT_US UINT64_C(1000000) /* of a readiness probe, at least */
+#define HEALTH_LATE_US          UINT64_C(50000)   /* a time-out told later than that: we slept */
+#define HEALTH_JITTER_PERCENT   10
+#define HEALTH_WHY_BYTES        160
+#define HEALTH_HEAD_BYTES       (HEALTH_PATH_BYTES + ADDRESS_TEXT_BYTES + 128)
 
 struct health_settings {
     char path[HEALTH_PATH_BYTES];
@@ -55,14 +57,16 @@ struct health {
     struct stream *stream; /* of the probe that is out, or NULL */
     struct timer timer;    /* to the next probe, or of the one that is out */
     struct outbound_place where;
-    uint64_t deadline_us; /* of the probe that is out */
-    uint64_t started_us;  /* of the watch */
-    uint32_t misses;      /* one after the other */
+    uint64_t due_us;     /* when the timer should fire */
+    uint64_t started_us; /* of the watch */
+    uint32_t misses;     /* one after the other */
     uint32_t successes;
     enum health_verdict verdict;
     uint16_t status; /* of the answer that is coming in, 0: none yet */
     bool awaits_ready;
-    char why[HEALTH_WHY_BYTES]; /* of the last miss */
+    uint16_t head_bytes;
+    char head[HEALTH_HEAD_BYTES]; /* what is sent */
+    char why[HEALTH_WHY_BYTES];   /* of the last miss */
 };
 
 void health_group_init(struct health_group *group, struct sock_group *socks);

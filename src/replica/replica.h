@@ -4,8 +4,8 @@
  *
  *     starting → ready → (warming) → up ⇄ down
  *         ↑                            │
- *     dead, parked ←──────── any of them that ended
- *     any of them → draining → stopping → gone
+ *     dead, parked ←──────── any of these that ended
+ *     any of these → draining → stopping → gone
  *
  * Owner: the supervisor, from supervisor_add() until on_gone has returned and the turn of the loop
  * is over. Everybody else reads it and writes nothing.
@@ -50,8 +50,8 @@ struct replica_plan {
     uint32_t hang_ms;    /* down for that long: started anew; 0: never */
 };
 
+struct batch;
 struct supervisor;
-struct supervisor_batch;
 
 struct replica {
     /* For everybody to read. */
@@ -75,23 +75,27 @@ struct replica {
 
     /* The supervisor's. */
     struct supervisor *supervisor;
-    struct supervisor_batch *batch; /* the call that waits for it, or NULL */
-    struct driver_run *run;         /* or NULL */
+    struct batch *batch;    /* the call that waits for it, or NULL */
+    struct driver_run *run; /* or NULL */
     struct health health;
     struct backoff backoff;
-    struct timer timer; /* to the next start, of the drain, of the hang */
+    struct timer timer; /* to the next start, of the drain, of the hang, of the warming */
     struct list list;   /* of all */
-    struct list queue;  /* of those that wait to be started */
+    struct list queue;  /* of those that wait to be started, or of those that are gone */
     struct garbage garbage;
-    uint64_t up_us;          /* since when it is up without a break of its run; 0: is not */
-    uint64_t drain_until_us; /* stopping begins then at the latest */
-    uint32_t grace_ms;       /* of its stop */
-    uint8_t batch_failures;
+    uint64_t up_us;           /* since when this run is in use; 0: is not */
+    uint64_t timer_due_us;    /* when the timer should fire */
+    uint64_t drain_until_us;  /* stopping begins then at the latest */
+    uint8_t batch_failures;   /* starts that failed before the batch was done */
     bool is_kill_restart : 1; /* what the next start is, for the back-off */
-    bool is_hang : 1;         /* it is being ended because it hung */
-    bool is_start_late : 1;   /* it is being ended because it was not ready in time */
+    bool is_hang : 1;         /* is being ended because it hung */
+    bool is_late : 1;         /* is being ended because it was not ready in time */
     bool is_drained : 1;      /* supervisor_drain() was called */
-    bool is_found : 1;        /* `handle` is of an earlier keeper: adopt it */
+    bool is_published : 1;    /* workers may know it: it has something to drain */
+    bool is_found : 1;        /* `handle` is of an earlier keeper: to be adopted */
+    bool is_adopted : 1;      /* its run was started by an earlier keeper */
+    bool awaits_list : 1;     /* the driver is being asked whether it runs already */
+    bool takes_slot : 1;      /* is one of supervisor->starting */
 };
 
 /* "starting", "ready" ... as people and the API read them. */

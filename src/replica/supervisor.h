@@ -9,8 +9,8 @@
  * rotation, the owner publishes a table without it, and once all workers have adopted that it
  * calls supervisor_drain().
  *
- * Calls may be made from inside callbacks. Callbacks never come from inside a call but for
- * on_state, which tells each change of state as it happens.
+ * Callbacks never come from inside a call, but for on_state and is_idle: on_state tells each
+ * change as it happens. Calls may be made from inside callbacks, but for these two.
  *
  * Owner: the keeper.
  */
@@ -29,7 +29,8 @@
 #define SUPERVISOR_BATCH_STARTS_MAX 2
 
 struct supervisor_events {
-    /* It was `before` and is replica->state now, for the reason replica->why. */
+    /* It was `before` (REPLICA_GONE: it is new) and is replica->state now, for the reason
+     * replica->why. */
     void (*on_state)(void *owner, struct replica *replica, enum replica_state before);
     /* A new incarnation answers at replica->address, in place of one that was lost (or of a replica
      * that was restored): to be published and then confirmed. */
@@ -63,11 +64,12 @@ struct supervisor {
     void *owner;
     struct health_group health;
     struct ports ports;
-    struct list all;   /* replicas, oldest first */
-    struct list queue; /* of those to be started */
-    struct list batches;
-    struct list lists;  /* drivers being asked what they run */
-    struct ready ready; /* callbacks that are owed, starts that may begin */
+    struct list all;      /* of replicas by their `list`, oldest first; for everybody to walk */
+    struct list queue;    /* of replicas to be started */
+    struct list gone;     /* of replicas whose on_gone is owed */
+    struct list batches;  /* calls of supervisor_add() that are under way */
+    struct list listings; /* drivers being asked what they run */
+    struct ready ready;   /* does what is owed, starts what may start */
     unsigned count;
     unsigned starting; /* replicas that take one of SUPERVISOR_STARTS_MAX */
     uint64_t next_id;
@@ -110,14 +112,15 @@ void supervisor_sweep(struct supervisor *supervisor, const struct replica_plan *
 void supervisor_confirm(struct supervisor *supervisor, struct replica *replica,
                         uint32_t incarnation);
 
-/* Takes it out of rotation: draining, no longer probed nor healed; its name is free. */
+/* Takes it out of rotation: draining, no longer probed nor healed; its name is free. It stays there
+ * until supervisor_drain(), also where its run ends before that. */
 void supervisor_leave(struct supervisor *supervisor, struct replica *replica);
 
 /* Lets it finish for at most `drain_ms`, then stops it; on_gone. Leaves first where it has not. */
 void supervisor_drain(struct supervisor *supervisor, struct replica *replica, uint32_t drain_ms);
 
-/* Ends all: drain, SIGTERM, SIGKILL; `done` once nothing is left. Again: the shorter time counts,
- * and the last `done`. */
+/* Ends all: drain, SIGTERM, SIGKILL; `done` once nothing is left. Called again it ends all at once,
+ * by SIGKILL; the last `done` counts. */
 void supervisor_stop(struct supervisor *supervisor, uint32_t drain_ms, supervisor_fn done,
                      void *owner);
 

@@ -1,0 +1,115 @@
+#include "replica/handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define STAT_BYTES 1024
+
+/* Fields of /proc/PID/stat between the command's name and the start time, proc(5). */
+#define FIELDS_BEFORE_START 20
+
+static int read_file(const char *path, char *text, size_t capacity)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size;
+
+    if (fd < 0)
+        return -errno;
+    size = read(fd, text, capacity - 1);
+    close(fd);
+    if (size <= 0)
+        return size < 0 ? -errno : -ESRCH;
+    text[size] = '\0';
+    return 0;
+}
+
+static int read_start_ticks(pid_t pid, uint64_t *start_ticks)
+{
+    char path[32];
+    char text[STAT_BYTES];
+    char *at;
+    int result;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    result = read_file(path, text, sizeof(text));
+    if (result < 0)
+        return result == -ENOENT ? -ESRCH : result;
+    /* The name is in parentheses and may hold anything, parentheses and spaces too. */
+    at = strrchr(text, ')');
+    for (int i = 0; at && i < FIELDS_BEFORE_START; i++)
+        at = strchr(at + 1, ' ');
+    if (!at)
+        return -EBADMSG;
+    *start_ticks = strtoull(at + 1, NULL, 10);
+    return 0;
+}
+
+static int read_boot(char boot[HANDLE_BOOT_BYTES])
+{
+    char text[64];
+    int result = read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text));
+
+    if (result < 0)
+        return result;
+    snprintf(boot, HANDLE_BOOT_BYTES, "%.8s", text);
+    return 0;
+}
+
+int handle_of_pid(pid_t pid, uint16_t port, struct handle *handle)
+{
+    struct handle found = {.pid = pid, .port = port};
+    int result = read_start_ticks(pid, &found.start_ticks);
+
+    if (result == 0)
+        result = read_boot(found.boot);
+    if (result == 0)
+        *handle = found;
+    return result;
+}
+
+void handle_to_text(const struct handle *handle, char text[HANDLE_TEXT_BYTES])
+{
+    snprintf(text, HANDLE_TEXT_BYTES, "pid=%d start=%llu boot=%s port=%u", (int)handle->pid,
+             (unsigned long long)handle->start_ticks, handle->boot, handle->port);
+}
+
+int handle_from_text(const char *text, struct handle *handle)
+{
+    struct handle found = {0};
+    unsigned long long start_ticks;
+    int used = 0;
+    int pid;
+
+    if (sscanf(text, "pid=%9d start=%19llu boot=%8[0-9a-f] port=%5hu%n", &pid, &start_ticks,
+               found.boot, &found.port, &used) != 4 ||
+        text[used] || pid <= 1)
+        return -EINVAL;
+    found.pid = pid;
+    found.start_ticks = start_ticks;
+    *handle = found;
+    return 0;
+}
+
+int handle_open(const struct handle *handle)
+{
+    /* First the descriptor, then the comparison: what it refers to cannot change any more. */
+    int fd = (int)syscall(SYS_pidfd_open, handle->pid, 0);
+    struct handle now;
+    int result;
+
+    if (fd < 0)
+        return -errno;
+    result = handle_of_pid(handle->pid, handle->port, &now);
+    if (result == 0 &&
+        (now.start_ticks != handle->start_ticks || strcmp(now.boot, handle->boot) != 0))
+        result = -ESRCH;
+    if (result == 0)
+        return fd;
+    close(fd);
+    return result;
+}
