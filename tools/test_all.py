@@ -81,10 +81,11 @@ def learn_of_cmocka():
         run(["meson", "configure", RELEASE, "-Dtests=enabled"], quiet=True)
 
 
-def build(kind, *targets):
-    done = run(["tools/build.sh", kind, *targets], quiet=True)
+def build(kind, target):
+    done = run(["tools/build.sh", kind, target], quiet=True)
     if done.returncode:
-        show(f"the {kind} build", done.stdout)
+        quiet_part, mark, failure = done.stdout.partition("FAILED:")
+        show(f"the {kind} build", mark + failure if mark else quiet_part)
     return done.returncode == 0
 
 
@@ -251,20 +252,24 @@ def suite_lint(_):
 
 CHECK = ["unit", "smoke"]
 ALL = ["unit", "tools", "lint", "unit_asan", "smoke_asan", "wire", "system", "fuzz"]
-BUILDS = {"unit_asan": "asan", "smoke_asan": "asan", "fuzz": "fuzz"}
+
+# What a suite needs built first: folder, ninja target.
+NEEDS = {
+    "unit": ("release", "meson-test-prereq"),
+    "smoke": ("release", "roost"),
+    "wire": ("release", "roost"),
+    "system": ("release", "roost"),
+    "unit_asan": ("asan", "meson-test-prereq"),
+    "smoke_asan": ("asan", "roost"),
+    "fuzz": ("fuzz", "all"),
+}
 
 
-def build_all(suites):
-    """Builds what the suites need; the name of the build that failed, or None."""
-    learn_of_cmocka()
-    kinds = {BUILDS.get(suite, "release"): None for suite in suites}
-    for kind in sorted(kinds, key=["release", "asan", "fuzz"].index):
-        started = time.monotonic()
-        targets = ["all"] if kind == "fuzz" else ["all", "meson-test-prereq"]
-        if not build(kind, *targets):
-            return kind
-        print(f"{kind} build: {time.monotonic() - started:.0f} s", flush=True)
-    return None
+def run_suite(name, options):
+    need = NEEDS.get(name)
+    if need and not build(*need):
+        return FAILED
+    return globals()[f"suite_{name}"](options)
 
 
 def main():
@@ -280,16 +285,13 @@ def main():
 
     REPORTS.mkdir(parents=True, exist_ok=True)
     total = Count()
-    broken = build_all(suites)
-    if broken:
-        total = FAILED
-        suites = []
+    learn_of_cmocka()
     for name in suites:
         started = time.monotonic()
-        suite = globals()[f"suite_{name}"]
-        count = suite(options)
+        count = run_suite(name, options)
         total += count
-        print(f"{suite.__doc__}: {count} ({time.monotonic() - started:.1f} s)", flush=True)
+        what = globals()[f"suite_{name}"].__doc__
+        print(f"{what}: {count} ({time.monotonic() - started:.0f} s)", flush=True)
     print(total)
     return 1 if total.failed or (total.skipped and os.environ.get("CI") == "true") else 0
 
