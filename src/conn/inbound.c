@@ -303,6 +303,7 @@ static void tell_request(struct inbound *inbound, const struct head *head)
     else
         inbound->state = STATE_ANSWER;
     inbound->stream.events = NULL;
+    inbound->was_told = true;
     group->events->on_request(inbound, &inbound->stream, head);
     if (!has_body && !inbound->is_answer_done && inbound->state != STATE_CLOSED)
         end_request(inbound, NULL, 0);
@@ -480,6 +481,7 @@ static void finish_answer(struct inbound *inbound)
     }
     inbound->state = STATE_HEAD;
     inbound->has_answer_head = false;
+    inbound->was_told = false;
     set_deadline(inbound, inbound->group->settings.idle_timeout_ms);
     if (buffer_size(&inbound->kept) || inbound->has_fin) {
         loop_make_ready(inbound->group->socks->loop, &inbound->again);

@@ -78,6 +78,7 @@ struct inbound {
     uint8_t method;
     uint8_t answer_framing;
     uint8_t minor_version;
+    bool was_told : 1;      /* the present request went to on_request */
     bool is_processing : 1; /* bytes are being taken: an answer that ends meanwhile lets that go on
                              */
     bool wants_close : 1;   /* after this answer */

@@ -1,0 +1,138 @@
+#include "proxy/body.h"
+
+#include "http/h1_write.h"
+#include "proxy/forward.h"
+
+/* A piece this big is sent before it is copied: mostly that spares the copy. */
+#define SEND_FIRST_BYTES 4096
+
+static void stop_holding(struct exchange *x)
+{
+    x->holds_body = false;
+    if (!x->held.data)
+        return;
+    sock_group_settle(x->proxy->socks);
+    buffer_finish(&x->held);
+}
+
+static size_t hold_limit(const struct exchange *x)
+{
+    const struct table *table = x->proxy->table;
+
+    if (!x->outbound)
+        return BODY_HELD_BYTES_MAX;
+    if (x->is_link || x->service >= table->service_count)
+        return 0;
+    return table_services(table)[x->service].rules.retry_body_bytes;
+}
+
+/* Can these bytes still be needed? Not when a POST has left: it is never sent twice. */
+static bool is_worth_holding(struct exchange *x, struct view bytes)
+{
+    if (!x->holds_body || x->has_answer_head)
+        return false;
+    if (!x->outbound || bytes.size < SEND_FIRST_BYTES || head_is_idempotent(x->method))
+        return true;
+    if (stream_sent(x->outbound) == 0)
+        return true;
+    x->was_sent = true;
+    return false;
+}
+
+static void hold(struct exchange *x, struct view bytes)
+{
+    if (is_worth_holding(x, bytes) && buffer_size(&x->held) + bytes.size <= hold_limit(x) &&
+        buffer_append(&x->held, bytes) == 0)
+        return;
+    stop_holding(x);
+}
+
+/* Small pieces are trusted to leave; now and then the kernel is asked. */
+static bool may_give_credit(struct stream *to, size_t *trusted, size_t bytes)
+{
+    *trusted += bytes;
+    if (*trusted < EXCHANGE_TRUST_BYTES)
+        return true;
+    *trusted = 0;
+    return stream_queued(to) == 0;
+}
+
+void body_take_request(struct exchange *x, struct view bytes)
+{
+    x->bytes_in += bytes.size;
+    x->request_credit += bytes.size;
+    if (x->outbound)
+        stream_send_body(x->outbound, bytes);
+    if (x->holds_body)
+        hold(x, bytes);
+    if (x->outbound && may_give_credit(x->outbound, &x->request_trusted, bytes.size))
+        body_give_request_credit(x);
+}
+
+void body_end_request(struct exchange *x, const struct field *trailers, unsigned count)
+{
+    size_t bytes = forward_trailers_bytes(trailers, count);
+    char *room = bytes ? buffer_reserve(&x->request_trailers, bytes) : NULL;
+
+    if (room) {
+        struct h1_writer writer;
+
+        h1_write_init(&writer, room, bytes);
+        forward_trailers(&writer, trailers, count);
+        buffer_commit(&x->request_trailers, h1_write_result(&writer).size);
+    }
+    if (x->outbound)
+        stream_send_end(x->outbound, buffer_view(&x->request_trailers));
+}
+
+void body_send_held(struct exchange *x)
+{
+    stream_send_body(x->outbound, buffer_view(&x->held));
+    /* What is held may be moved when more is added to it: it leaves before that. */
+    if (buffer_size(&x->held) && stream_queued(x->outbound) == 0)
+        body_give_request_credit(x);
+}
+
+void body_release_held(struct exchange *x)
+{
+    x->holds_body = false;
+    if (x->held.data)
+        stop_holding(x);
+}
+
+bool body_pass_answer(struct exchange *x)
+{
+    struct view bytes = x->news.body;
+
+    x->news.body = (struct view){NULL, 0};
+    x->bytes_out += x->is_discarding ? 0 : bytes.size;
+    x->answer_credit += bytes.size;
+    if (x->is_discarding) {
+        x->answer_trusted += bytes.size;
+        body_give_answer_credit(x);
+        return x->answer_trusted <= EXCHANGE_DISCARD_BYTES;
+    }
+    stream_send_body(x->client, bytes);
+    if (may_give_credit(x->client, &x->answer_trusted, bytes.size))
+        body_give_answer_credit(x);
+    return true;
+}
+
+static void give(struct stream *from, size_t *credit)
+{
+    size_t bytes = *credit;
+
+    *credit = 0;
+    if (from && bytes)
+        stream_consumed(from, bytes);
+}
+
+void body_give_request_credit(struct exchange *x)
+{
+    give(x->client, &x->request_credit);
+}
+
+void body_give_answer_credit(struct exchange *x)
+{
+    give(x->outbound, &x->answer_credit);
+}

@@ -1,0 +1,67 @@
+#include "proxy/client.h"
+
+static bool is_trusted(const struct table_settings *settings, struct view ip)
+{
+    struct address address;
+
+    if (settings->trusted_count == 0 || address_from_ip(ip, 0, &address) < 0)
+        return false;
+    for (unsigned i = 0; i < settings->trusted_count; i++) {
+        if (address_is_in_range(&address, &settings->trusted[i]))
+            return true;
+    }
+    return false;
+}
+
+static struct view last_in_list(struct view list)
+{
+    size_t start = list.size;
+
+    while (start > 0 && list.data[start - 1] != ',')
+        start--;
+    return view_trim(view_after(list, start));
+}
+
+/* Goes back through the list as long as those named are trusted; what is no address ends it. */
+static struct view named_client(const struct table_settings *settings, struct view list,
+                                struct view peer)
+{
+    struct view client = peer;
+
+    while (list.size) {
+        struct view last = last_in_list(list);
+        struct address address;
+
+        if (address_from_ip(last, 0, &address) < 0)
+            return client;
+        client = last;
+        if (!is_trusted(settings, last))
+            return client;
+        list = view_first(list, (size_t)(last.data - list.data));
+        while (list.size && (list.data[list.size - 1] == ',' || list.data[list.size - 1] == ' '))
+            list.size--;
+    }
+    return client;
+}
+
+struct exchange_client client_of(const struct inbound *inbound, const struct head *head,
+                                 const struct table *table)
+{
+    const struct table_settings *settings = &table->settings;
+    struct exchange_client client = {
+        .ip = view_of(inbound->client_ip),
+        .listener = inbound->listener,
+        .is_loopback = inbound->listener < table->listener_count &&
+                       table->listeners[inbound->listener].is_loopback,
+    };
+    const struct field *list;
+
+    client.is_trusted = is_trusted(settings, client.ip);
+    client.peer = client.ip;
+    if (!client.is_trusted)
+        return client;
+    list = head_find(head, FIELD_X_FORWARDED_FOR);
+    if (list)
+        client.ip = named_client(settings, list->value, client.ip);
+    return client;
+}

@@ -1,0 +1,756 @@
+#include "proxy/exchange.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "proxy/answer.h"
+#include "proxy/body.h"
+#include "proxy/forward.h"
+#include "proxy/key.h"
+#include "proxy/record.h"
+#include "proxy/route.h"
+
+/* Room for the value of X-Roost-Link. */
+#define LINK_VALUE_BYTES 96
+
+static const struct stream_events client_events;
+static const struct stream_events outbound_events;
+
+static const struct table_service *service_of(const struct exchange *x)
+{
+    return x->service < x->proxy->table->service_count
+               ? table_services(x->proxy->table) + x->service
+               : NULL;
+}
+
+static enum table_compat compat_of(const struct exchange *x)
+{
+    return (enum table_compat)x->proxy->table->settings.compat;
+}
+
+/* ---- the timer: from here on the next news must come within so long ---- */
+
+static void await_news(struct exchange *x, uint32_t within_ms)
+{
+    loop_start_timer(x->proxy->loop, &x->timer, within_ms * CLOCK_US_PER_MS);
+}
+
+/* A whole request waits for its answer, anything else for the next bytes. */
+static void await_progress(struct exchange *x)
+{
+    const struct table_service *service = service_of(x);
+
+    if (x->is_link)
+        await_news(x, PROXY_LINK_TIMEOUT_MS);
+    else if (service && x->is_request_whole && !x->has_answer_head)
+        await_news(x, service->rules.response_ms);
+    else if (service)
+        await_news(x, service->rules.idle_ms);
+}
+
+static void on_expiry(struct timer *timer)
+{
+    struct exchange *x = CONTAINER_OF(timer, struct exchange, timer);
+
+    x->news.has_expired = true;
+    exchange_run(x);
+}
+
+/* ---- answers of our own ---- */
+
+static enum exchange_step answered(struct exchange *x, uint16_t status)
+{
+    x->status = status;
+    x->client = NULL;
+    return EXCHANGE_FINISH;
+}
+
+static enum exchange_step refuse(struct exchange *x, uint16_t status, const char *sentence)
+{
+    x->failure_text = sentence;
+    if (!x->client)
+        return EXCHANGE_FINISH;
+    /* Part of another answer is out already: cutting it off is the only honest end. */
+    if (x->has_answer_head)
+        stream_reset(x->client);
+    else
+        answer_send_error(x->proxy->socks, x->client, compat_of(x), status, view_of(sentence),
+                          x->request_id);
+    return answered(x, status);
+}
+
+/* ---- route, key ---- */
+
+/* Memory for the head as it will be sent: pooled where it fits. */
+static void take_text(struct exchange *x, size_t bytes)
+{
+    x->is_text_pooled = bytes <= PROXY_TEXT_BYTES;
+    x->text = x->is_text_pooled ? pool_take(&x->proxy->texts) : memory_allocate(bytes);
+}
+
+/* Where the method and target stand in the text that was written. */
+static void find_first_line(struct exchange *x)
+{
+    struct view line = {x->text, x->text_bytes};
+
+    x->method_text = view_first(line, view_find(line, ' '));
+    line = view_after(line, x->method_text.size + 1);
+    x->target = view_first(line, view_find(line, ' '));
+}
+
+/* What is kept points into the text: the received bytes are gone when this callback returns. */
+static void write_request(struct exchange *x, const struct forward_request *given)
+{
+    const struct head *head = x->news.request;
+    size_t bytes = forward_request_bytes(head) + given->default_host.size + head->host.size;
+    struct h1_writer writer;
+
+    take_text(x, bytes);
+    h1_write_init(&writer, x->text, x->is_text_pooled ? PROXY_TEXT_BYTES : bytes);
+    forward_request_head(&writer, head, given);
+    assert(!writer.is_full);
+    x->text_bytes = h1_write_result(&writer).size;
+    find_first_line(x);
+    x->request_id = record_find_field((struct view){x->text, x->text_bytes}, VIEW("X-Request-ID"));
+    x->host = record_find_field((struct view){x->text, x->text_bytes}, VIEW("Host"));
+}
+
+static void write_link_request(struct exchange *x)
+{
+    char link[LINK_VALUE_BYTES];
+
+    snprintf(link, sizeof(link), "loopback=%d; ip=%.*s", x->from.is_loopback,
+             VIEW_ARGUMENTS(x->from.ip));
+    write_request(x, &(struct forward_request){
+                         .client_ip = x->from.peer,
+                         .default_host = VIEW("localhost"),
+                         .link = view_of(link),
+                     });
+}
+
+static enum exchange_step step_route(struct exchange *x)
+{
+    const struct head *head = x->news.request;
+    struct route route = route_find(x->proxy->table, head, x->from.listener);
+
+    x->method = head->method;
+    x->method_text = head->method_text;
+    x->target = head->target;
+    x->body = head->body;
+    x->asks_upgrade = head->asks_upgrade;
+    x->is_root = view_equals(head->path, VIEW("/"));
+    switch (route.kind) {
+    case ROUTE_SERVICE:
+        x->service = route.service;
+        return EXCHANGE_KEY;
+    case ROUTE_LINK:
+        x->is_link = true;
+        x->why = "classic API";
+        write_link_request(x);
+        return EXCHANGE_LINK;
+    case ROUTE_HEALTH:
+        x->why = "health check";
+        answer_send_health(x->proxy->socks, x->client, x->method,
+                           SEGMENTS_READ(x->proxy->states->is_draining));
+        return answered(x, SEGMENTS_READ(x->proxy->states->is_draining) ? 503 : 200);
+    default:
+        return refuse(x, 404, "no service is configured for this host and path");
+    }
+}
+
+static bool wants_html(const struct head *head)
+{
+    const struct field *accept = head_find_named(head, VIEW("Accept"));
+
+    return accept &&
+           memmem(accept->value.data, accept->value.size, "text/html", strlen("text/html"));
+}
+
+static enum exchange_step step_key(struct exchange *x)
+{
+    const struct table_service *service = service_of(x);
+    struct key key;
+
+    proxy_earn_retry(x->proxy, service);
+    key_find(x->proxy->table, service, x->news.request, x->from.ip, &key);
+    x->hash = balance_hash(table_image(x->proxy->table, service), key.text,
+                           &x->proxy->services[x->service].load);
+    if (x->is_root)
+        x->wants_html = wants_html(x->news.request);
+    write_request(x, &(struct forward_request){
+                         .client_ip = x->from.peer,
+                         .default_host = view_of(service->name),
+                         .request_id = key.is_drawn ? key.text : (struct view){NULL, 0},
+                         .is_trusted = x->from.is_trusted,
+                     });
+    return EXCHANGE_PICK;
+}
+
+/* ---- pick, link, connect ---- */
+
+static enum exchange_step step_pick(struct exchange *x)
+{
+    const struct table_service *service = service_of(x);
+    struct pick pick;
+
+    if (!service || pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) < 0)
+        return EXCHANGE_RETRY;
+    x->seat = pick.replica->seat;
+    x->slot = pick.slot;
+    x->rank = pick.rank;
+    x->why = pick.why;
+    x->tried.seats[x->tried.count++] = x->seat;
+    memcpy(x->replica, pick.replica->name, sizeof(x->replica));
+    return EXCHANGE_CONNECT;
+}
+
+static enum exchange_step step_link(struct exchange *x)
+{
+    struct proxy *proxy = x->proxy;
+
+    if (x->news.is_client_gone)
+        return EXCHANGE_FINISH;
+    if (!proxy->is_link_open || x->news.has_expired)
+        return refuse(x, 503, "the control plane does not answer");
+    if (outbound_has_idle(&proxy->outbounds, PROXY_LINK_PLACE))
+        return EXCHANGE_CONNECT;
+    if (!list_is_empty(&x->waiting))
+        return EXCHANGE_LINK;
+    if (proxy->waiting_count == PROXY_LINK_WAITING_MAX)
+        return refuse(x, 503, "too many calls wait for the control plane");
+    list_append(&proxy->waiting_for_link, &x->waiting);
+    proxy->waiting_count++;
+    await_news(x, PROXY_LINK_TIMEOUT_MS);
+    if (proxy->link_streams < PROXY_LINK_STREAMS_MAX) {
+        proxy->link_streams++;
+        proxy->want_stream(proxy);
+    }
+    return EXCHANGE_LINK;
+}
+
+static void place_of(const struct exchange *x, struct outbound_place *place)
+{
+    const struct table_service *service = service_of(x);
+    const struct proxy_seat *seat = &x->proxy->seats[x->seat];
+
+    if (x->is_link) {
+        *place = (struct outbound_place){.place = PROXY_LINK_PLACE, .incarnation = 1};
+        return;
+    }
+    place->place = x->seat;
+    place->incarnation = seat->incarnation;
+    place->address = table_replicas(x->proxy->table, service)[seat->member].address;
+}
+
+static void send_request(struct exchange *x)
+{
+    struct stream_head head = {
+        .text = {x->text, x->text_bytes},
+        .body = x->body,
+        .method = x->method,
+        .asks_upgrade = x->asks_upgrade,
+    };
+
+    stream_send_head(x->outbound, &head);
+    body_send_held(x);
+    if (x->is_request_whole)
+        stream_send_end(x->outbound, buffer_view(&x->request_trailers));
+}
+
+static void count_attempt(struct exchange *x)
+{
+    x->attempts++;
+    x->attempt_us = x->proxy->loop->now_us;
+    if (x->is_link)
+        return;
+    proxy_count_in_flight(x->proxy, x->seat, 1);
+    x->is_counted = true;
+}
+
+static enum exchange_step step_connect(struct exchange *x)
+{
+    const struct table_service *service = service_of(x);
+    uint32_t connect_ms =
+        service && !x->is_link ? service->rules.connect_ms : PROXY_LINK_TIMEOUT_MS;
+    struct outbound_place place;
+    int result;
+
+    place_of(x, &place);
+    count_attempt(x);
+    result =
+        outbound_start(&x->proxy->outbounds, &place, connect_ms, &outbound_events, x, &x->outbound);
+    if (result < 0) {
+        x->outbound = NULL;
+        x->failure = STREAM_REFUSED;
+        x->failure_text = "no connection to the replica could be opened";
+        record_end_attempt(x, false);
+        if (result == -ECONNREFUSED)
+            proxy_skip_seat(x->proxy, x->seat);
+        return EXCHANGE_RETRY;
+    }
+    await_progress(x);
+    send_request(x);
+    return EXCHANGE_AWAIT;
+}
+
+/* ---- await, retry ---- */
+
+/* The attempt is over; whatever the replica still says is not heard. */
+static void drop_outbound(struct exchange *x)
+{
+    if (x->outbound)
+        stream_reset(x->outbound);
+    x->outbound = NULL;
+}
+
+static enum exchange_step give_up_waiting(struct exchange *x)
+{
+    if (!x->is_request_whole) {
+        await_progress(x);
+        return EXCHANGE_AWAIT;
+    }
+    record_end_attempt(x, false);
+    drop_outbound(x);
+    return refuse(x, 504, "the replica did not answer in time");
+}
+
+static void pass_interim(struct exchange *x)
+{
+    const struct head *head = x->news.interim;
+    size_t bytes = forward_answer_bytes(head);
+    char *text = sock_text(x->proxy->socks, bytes);
+    const struct forward_answer nothing = {.replica = {NULL, 0}};
+    struct h1_writer writer;
+
+    h1_write_init(&writer, text, bytes);
+    forward_answer_head(&writer, head, &nothing);
+    sock_text_trim(x->proxy->socks, (size_t)(writer.end - writer.at));
+    stream_send_interim(x->client, h1_write_result(&writer));
+}
+
+static enum exchange_step step_await(struct exchange *x)
+{
+    if (x->news.is_client_gone) {
+        record_end_attempt(x, true);
+        drop_outbound(x);
+        return EXCHANGE_FINISH;
+    }
+    if (x->news.interim) {
+        pass_interim(x);
+        await_progress(x);
+        return EXCHANGE_AWAIT;
+    }
+    if (x->news.answer)
+        return EXCHANGE_RELAY;
+    if (x->news.has_failed) {
+        record_end_attempt(x, false);
+        return EXCHANGE_RETRY;
+    }
+    if (x->news.has_expired) {
+        x->news.has_expired = false;
+        return give_up_waiting(x);
+    }
+    return EXCHANGE_AWAIT;
+}
+
+/* May the request be sent once more? (rules of the wire, 4) */
+static bool may_retry(const struct exchange *x)
+{
+    const struct table_service *service = service_of(x);
+
+    if (!x->client || x->is_link || !service || !x->holds_body)
+        return false;
+    if (x->attempts >= service->rules.attempts || x->tried.count >= PICK_TRIED_MAX)
+        return false;
+    return !x->was_sent || head_is_idempotent(x->method);
+}
+
+static enum exchange_step step_retry(struct exchange *x)
+{
+    bool is_first = x->attempts == 0;
+    struct pick pick;
+
+    x->news.has_failed = false;
+    if (is_first)
+        return refuse(x, 503, "no replica is available");
+    if (may_retry(x) && pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) == 0 &&
+        proxy_take_retry(x->proxy))
+        return EXCHANGE_PICK;
+    if (!x->was_sent)
+        return refuse(x, 503,
+                      x->is_link ? "the control plane does not answer"
+                                 : "no replica could be reached");
+    return refuse(x, 502,
+                  x->is_link ? "the control plane gave no answer"
+                             : "the replica gave no valid answer");
+}
+
+/* ---- relay ---- */
+
+/* Under compat: assignment a replica's 404 is answered as the assignment wants it. */
+static bool is_replaced(const struct exchange *x, const struct head *head)
+{
+    return head->status == 404 && compat_of(x) == TABLE_COMPAT_ASSIGNMENT && !x->is_link;
+}
+
+static void answer_instead(struct exchange *x)
+{
+    struct view path = view_first(x->target, view_find(x->target, '?'));
+    char sentence[ANSWER_TEXT_BYTES_MAX];
+
+    x->is_discarding = true;
+    if (x->is_root && x->method == METHOD_GET) {
+        answer_send_landing(x->proxy->socks, x->client, x->wants_html);
+        x->status = 200;
+    } else {
+        int size = snprintf(sentence, sizeof(sentence),
+                            "'%.*s' endpoint does not exist in server replicas",
+                            (int)(path.size < 900 ? path.size : 900), path.data);
+
+        answer_send_error(x->proxy->socks, x->client, TABLE_COMPAT_ASSIGNMENT, 400,
+                          (struct view){sentence, (size_t)size}, x->request_id);
+        x->status = 400;
+    }
+    record_client_done(x);
+}
+
+static void pass_answer_head(struct exchange *x, const struct head *head)
+{
+    const struct table_service *service = service_of(x);
+    bool exposes = service && service->rules.exposes_replica && !x->is_link;
+    struct forward_answer given = {.replica = {NULL, 0}};
+    size_t bytes = forward_answer_bytes(head) + x->request_id.size;
+    char *text = sock_text(x->proxy->socks, bytes);
+    struct stream_head out = {.body = head->body, .status = head->status};
+    struct h1_writer writer;
+
+    if (exposes)
+        given =
+            (struct forward_answer){.replica = view_of(x->replica), .request_id = x->request_id};
+    h1_write_init(&writer, text, bytes);
+    forward_answer_head(&writer, head, &given);
+    assert(!writer.is_full);
+    sock_text_trim(x->proxy->socks, (size_t)(writer.end - writer.at));
+    out.text = h1_write_result(&writer);
+    stream_send_head(x->client, &out);
+    x->has_answer_head = true;
+    x->is_tunnel = head->body.kind == FRAMING_TUNNEL;
+    /* The request's own end is behind us: from here on it is the tunnel's. */
+    if (x->is_tunnel)
+        x->is_request_whole = false;
+}
+
+static void begin_answer(struct exchange *x)
+{
+    const struct head *head = x->news.answer;
+
+    x->news.answer = NULL;
+    x->replica_status = head->status;
+    x->status = head->status;
+    x->first_byte_us = x->proxy->loop->now_us;
+    body_release_held(x);
+    if (!x->is_link)
+        proxy_clear_seat(x->proxy, x->seat);
+    if (is_replaced(x, head))
+        answer_instead(x);
+    else
+        pass_answer_head(x, head);
+    await_progress(x);
+}
+
+static void send_answer_end(struct exchange *x)
+{
+    size_t bytes = forward_trailers_bytes(x->news.trailers, x->news.trailer_count);
+    struct view trailers = {NULL, 0};
+
+    if (bytes) {
+        struct h1_writer writer;
+        char *text = sock_text(x->proxy->socks, bytes);
+
+        h1_write_init(&writer, text, bytes);
+        forward_trailers(&writer, x->news.trailers, x->news.trailer_count);
+        trailers = h1_write_result(&writer);
+    }
+    stream_send_end(x->client, trailers);
+}
+
+static enum exchange_step end_exchange(struct exchange *x)
+{
+    x->outbound = NULL;
+    record_end_attempt(x, true);
+    record_client_done(x);
+    return EXCHANGE_FINISH;
+}
+
+/* A tunnel ends one way at a time (RFC 9110 9.3.6 says so of CONNECT). */
+static enum exchange_step end_tunnel_way(struct exchange *x)
+{
+    x->is_answer_whole = true;
+    stream_send_end(x->client, (struct view){NULL, 0});
+    return x->is_request_whole ? end_exchange(x) : EXCHANGE_RELAY;
+}
+
+/* The answer is whole. */
+static enum exchange_step end_answer(struct exchange *x)
+{
+    x->news.has_ended = false;
+    if (x->is_tunnel)
+        return end_tunnel_way(x);
+    if (x->client)
+        send_answer_end(x);
+    return end_exchange(x);
+}
+
+/* Either side is gone before the end: the other one must see that it is not whole. */
+static enum exchange_step cut_off(struct exchange *x, bool is_replica_well)
+{
+    record_end_attempt(x, is_replica_well);
+    drop_outbound(x);
+    if (x->client) {
+        stream_reset(x->client);
+        record_client_done(x);
+    }
+    return EXCHANGE_FINISH;
+}
+
+static enum exchange_step step_relay(struct exchange *x)
+{
+    if (x->news.answer)
+        begin_answer(x);
+    if (x->news.is_client_gone)
+        return cut_off(x, true);
+    if (x->news.body.size) {
+        if (!body_pass_answer(x))
+            return cut_off(x, true);
+        await_progress(x);
+    }
+    if (x->news.has_ended)
+        return end_answer(x);
+    if (x->news.has_failed)
+        return cut_off(x, false);
+    if (x->news.has_expired) {
+        x->failure_text = "nothing moved for too long";
+        return cut_off(x, x->is_tunnel);
+    }
+    if (x->is_tunnel && x->is_request_whole && x->is_answer_whole)
+        return end_exchange(x);
+    return EXCHANGE_RELAY;
+}
+
+/* ---- finish ---- */
+
+static enum exchange_step step_finish(struct exchange *x)
+{
+    struct proxy *proxy = x->proxy;
+
+    record_client_done(x);
+    timer_stop(&x->timer);
+    list_remove(&x->list);
+    if (!list_is_empty(&x->waiting)) {
+        list_remove(&x->waiting);
+        proxy->waiting_count--;
+    }
+    if (x->held.data || !x->is_text_pooled)
+        sock_group_settle(proxy->socks);
+    buffer_finish(&x->held);
+    buffer_finish(&x->request_trailers);
+    if (x->is_text_pooled)
+        pool_give(&proxy->texts, x->text);
+    else
+        free(x->text);
+    pool_give(&proxy->exchanges, x);
+    return EXCHANGE_FINISH;
+}
+
+typedef enum exchange_step (*step_fn)(struct exchange *x);
+
+static const step_fn steps[] = {
+    [EXCHANGE_ROUTE] = step_route,     [EXCHANGE_KEY] = step_key,
+    [EXCHANGE_PICK] = step_pick,       [EXCHANGE_LINK] = step_link,
+    [EXCHANGE_CONNECT] = step_connect, [EXCHANGE_AWAIT] = step_await,
+    [EXCHANGE_RETRY] = step_retry,     [EXCHANGE_RELAY] = step_relay,
+    [EXCHANGE_FINISH] = step_finish,
+};
+
+void exchange_run(struct exchange *x)
+{
+    for (;;) {
+        enum exchange_step present = x->step;
+        enum exchange_step next = steps[present](x);
+
+        /* A finished exchange is gone: it must not be touched any more. */
+        if (next == present)
+            return;
+        x->step = next;
+    }
+}
+
+/* ---- news from the client ---- */
+
+static void on_client_body(struct stream *stream, struct view bytes)
+{
+    struct exchange *x = stream->holder;
+
+    body_take_request(x, bytes);
+    await_progress(x);
+}
+
+static void on_client_end(struct stream *stream, const struct field *trailers, unsigned count)
+{
+    struct exchange *x = stream->holder;
+
+    x->is_request_whole = true;
+    body_end_request(x, trailers, count);
+    if (x->step == EXCHANGE_AWAIT)
+        await_progress(x);
+    if (x->is_tunnel && x->is_answer_whole)
+        exchange_run(x);
+}
+
+static void on_client_drained(struct stream *stream)
+{
+    body_give_answer_credit(stream->holder);
+}
+
+static void on_client_reset(struct stream *stream, enum stream_failure failure, const char *why)
+{
+    struct exchange *x = stream->holder;
+
+    x->status = record_status_of(failure);
+    x->failure_text = why;
+    x->client = NULL;
+    x->news.is_client_gone = true;
+    exchange_run(x);
+}
+
+static const struct stream_events client_events = {
+    .on_body = on_client_body,
+    .on_end = on_client_end,
+    .on_drained = on_client_drained,
+    .on_reset = on_client_reset,
+};
+
+/* ---- news from the outbound ---- */
+
+static void on_interim(struct stream *stream, const struct head *head)
+{
+    struct exchange *x = stream->holder;
+
+    if (!x->client)
+        return;
+    x->news.interim = head;
+    exchange_run(x);
+    x->news.interim = NULL;
+}
+
+static void on_head(struct stream *stream, const struct head *head)
+{
+    struct exchange *x = stream->holder;
+
+    x->news.answer = head;
+    exchange_run(x);
+}
+
+static void on_body(struct stream *stream, struct view bytes)
+{
+    struct exchange *x = stream->holder;
+
+    x->news.body = bytes;
+    exchange_run(x);
+}
+
+static void on_end(struct stream *stream, const struct field *trailers, unsigned count)
+{
+    struct exchange *x = stream->holder;
+
+    x->news.trailers = trailers;
+    x->news.trailer_count = count;
+    x->news.has_ended = true;
+    exchange_run(x);
+}
+
+static void on_drained(struct stream *stream)
+{
+    body_give_request_credit(stream->holder);
+}
+
+static void on_reset(struct stream *stream, enum stream_failure failure, const char *why)
+{
+    struct exchange *x = stream->holder;
+
+    x->was_sent |= stream_sent(stream) > 0;
+    x->outbound = NULL;
+    x->failure = failure;
+    x->failure_text = why;
+    if (!x->is_link && (failure == STREAM_REFUSED || failure == STREAM_TIMED_OUT))
+        proxy_skip_seat(x->proxy, x->seat);
+    x->news.has_failed = true;
+    exchange_run(x);
+}
+
+static const struct stream_events outbound_events = {
+    .on_interim = on_interim,
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_end = on_end,
+    .on_drained = on_drained,
+    .on_reset = on_reset,
+};
+
+/* ---- beginning, and news from the proxy ---- */
+
+/* An address that a trusted proxy named stands in the head, which is gone soon. */
+static void keep_named_ip(struct exchange *x)
+{
+    if (x->from.ip.data == x->from.peer.data)
+        return;
+    x->from.ip = view_first(x->from.ip, sizeof(x->named_ip));
+    memcpy(x->named_ip, x->from.ip.data, x->from.ip.size);
+    x->from.ip.data = x->named_ip;
+}
+
+void exchange_begin(struct proxy *proxy, struct stream *stream, const struct head *head,
+                    const struct exchange_client *from)
+{
+    struct exchange *x = pool_take(&proxy->exchanges);
+
+    memset(x, 0, sizeof(*x));
+    x->proxy = proxy;
+    x->client = stream;
+    x->from = *from;
+    keep_named_ip(x);
+    x->holds_body = true;
+    x->start_us = proxy->loop->now_us;
+    buffer_init(&x->held, BODY_HELD_BYTES_MAX);
+    buffer_init(&x->request_trailers, H1_TRAILER_BYTES_MAX);
+    timer_init(&x->timer, on_expiry);
+    list_init(&x->waiting);
+    list_append(&proxy->all, &x->list);
+    record_begin(x);
+    stream_hold(stream, &client_events, x);
+    x->news.request = head;
+    exchange_run(x);
+}
+
+void exchange_take_back(struct exchange *x)
+{
+    if (x->step != EXCHANGE_AWAIT || !head_is_idempotent(x->method) || !may_retry(x))
+        return;
+    x->was_sent |= stream_sent(x->outbound) > 0;
+    drop_outbound(x);
+    x->failure = STREAM_CLOSED;
+    x->failure_text = "the replica went down while it was asked";
+    x->news.has_failed = true;
+    exchange_run(x);
+}
+
+void exchange_link_ready(struct exchange *x, bool is_there)
+{
+    if (!is_there)
+        x->news.has_expired = true;
+    exchange_run(x);
+}

@@ -1,0 +1,140 @@
+/*
+ * One request and its answer, from the client's whole head to the last byte of the answer.
+ *
+ * It knows two streams and no socket. What the streams tell is put down as news, then
+ * exchange_run() takes the step that the news allow: route -> key -> pick -> connect -> await ->
+ * relay -> finish. A step does what it can and returns the next one; returning itself means "wait
+ * for news".
+ *
+ * Owner: the proxy it belongs to (its pool), from exchange_begin() until it is finished.
+ */
+#pragma once
+
+#include "proxy/pick.h"
+#include "proxy/proxy.h"
+
+/* Pieces of a body this small are trusted to leave at once; beyond it we ask before giving credit.
+ */
+#define EXCHANGE_TRUST_BYTES (16 * 1024)
+
+/* Of an answer that is replaced by one of ours, this much is read so that its connection can be
+ * kept. */
+#define EXCHANGE_DISCARD_BYTES (64 * 1024)
+
+enum exchange_step {
+    EXCHANGE_ROUTE,   /* whose is it? */
+    EXCHANGE_KEY,     /* what is it placed by? */
+    EXCHANGE_PICK,    /* which replica? */
+    EXCHANGE_LINK,    /* a classic call: waits for a stream to the keeper */
+    EXCHANGE_CONNECT, /* the request goes out */
+    EXCHANGE_AWAIT,   /* the head of the answer is to come */
+    EXCHANGE_RETRY,   /* an attempt failed: another one? */
+    EXCHANGE_RELAY,   /* the answer goes to the client */
+    EXCHANGE_FINISH,
+};
+
+/* Who asks. */
+struct exchange_client {
+    struct view ip; /* of the client, maybe as a trusted proxy names it; valid while the head is */
+    struct view peer; /* of the connection; valid as long as the client's stream */
+    unsigned listener;
+    bool is_loopback; /* it came by a listener that only this machine reaches */
+    bool is_trusted;  /* it may say who it forwards for */
+};
+
+/* What the streams have told and no step has taken yet. Pointers are NULL but while their callback
+ * runs. */
+struct exchange_news {
+    const struct head *request;
+    const struct head *interim;
+    const struct head *answer;
+    const struct field *trailers;
+    struct view body; /* of the answer */
+    unsigned trailer_count;
+    bool has_ended;   /* the answer is whole */
+    bool has_failed;  /* the attempt is over without a whole answer */
+    bool has_expired; /* the timer fired */
+    bool is_client_gone;
+    bool has_link; /* a stream to the keeper is there */
+};
+
+struct exchange {
+    struct proxy *proxy;
+    struct list list;    /* of proxy->all */
+    struct list waiting; /* of proxy->waiting_for_link */
+    struct timer timer;
+    struct stream *client;   /* NULL: answered or gone */
+    struct stream *outbound; /* NULL: none now */
+    struct exchange_client from;
+    struct exchange_news news;
+    enum exchange_step step;
+
+    char named_ip[INBOUND_IP_BYTES]; /* where from.ip is no part of the inbound */
+
+    /* The request. */
+    char *text; /* its head as it is sent, or NULL */
+    size_t text_bytes;
+    bool is_text_pooled;
+    struct view method_text; /* into `text` */
+    struct view target;
+    struct view host;
+    struct view request_id; /* into `text`, or empty */
+    enum method method;
+    struct body_framing body;
+    bool asks_upgrade;
+    bool wants_html;
+    bool is_root; /* GET / */
+    bool is_link;
+    bool is_request_whole;
+    bool has_request_trailers;
+    bool holds_body; /* `held` is the body from its first byte on */
+    bool is_tunnel;
+    bool is_answer_whole; /* of a tunnel: the replica has ended its way */
+    bool is_recorded;
+    bool has_answer_head; /* the client got one */
+    bool is_discarding;   /* the replica's answer was replaced by ours */
+    bool was_sent;        /* a replica may have seen it */
+    struct buffer held;
+    struct buffer request_trailers; /* field lines, for an attempt that begins later */
+    size_t request_credit;          /* told by the client's stream, not yet given back */
+    size_t answer_credit;
+    size_t request_trusted; /* sent since we last asked what is queued */
+    size_t answer_trusted;
+
+    /* The attempts. */
+    unsigned service;
+    uint64_t hash;
+    struct pick_tried tried;
+    unsigned attempts;
+    uint32_t seat;
+    bool is_counted; /* as in flight at that seat */
+    char replica[TABLE_NAME_BYTES];
+    uint32_t slot;
+    unsigned rank;
+    const char *why;
+    enum stream_failure failure;
+    const char *failure_text;
+
+    /* For the log. */
+    uint16_t status;
+    uint16_t replica_status;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t start_us;
+    uint64_t attempt_us;
+    uint64_t first_byte_us; /* 0: none came */
+};
+
+/* A request has come: `head` is valid during this call. The stream is answered, now or later. */
+void exchange_begin(struct proxy *proxy, struct stream *stream, const struct head *head,
+                    const struct exchange_client *from);
+
+/* Takes every step that is possible now. The exchange may be gone afterwards. */
+void exchange_run(struct exchange *exchange);
+
+/* The replica at its seat went down or is gone: an unanswered idempotent request is taken back and
+ * goes to the next rank. */
+void exchange_take_back(struct exchange *exchange);
+
+/* A stream to the keeper is there for it, or (false) will never be. */
+void exchange_link_ready(struct exchange *exchange, bool is_there);

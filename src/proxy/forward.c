@@ -1,0 +1,131 @@
+#include "proxy/forward.h"
+
+/* Fields of this name's beginning are ours: nobody else's are believed or passed to the keeper. */
+#define OUR_PREFIX VIEW("X-Roost-")
+
+static size_t fields_bytes(const struct field *fields, unsigned count)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        bytes += fields[i].name.size + fields[i].value.size + 4;
+    return bytes;
+}
+
+static bool is_ours(const struct field *field)
+{
+    return field->name.size >= OUR_PREFIX.size &&
+           view_equals_nocase(view_first(field->name, OUR_PREFIX.size), OUR_PREFIX);
+}
+
+size_t forward_request_bytes(const struct head *head)
+{
+    return fields_bytes(head->fields, head->field_count) + head->method_text.size +
+           head->target.size + FORWARD_EXTRA_BYTES;
+}
+
+/* Whom a trusted client forwards for stays in the list, the client itself follows. */
+static void write_forwarded_for(struct h1_writer *writer, const struct head *head,
+                                const struct forward_request *given)
+{
+    h1_write_bytes(writer, VIEW("X-Forwarded-For: "));
+    for (unsigned i = 0; given->is_trusted && i < head->field_count; i++) {
+        if (head->fields[i].id != FIELD_X_FORWARDED_FOR || !head->fields[i].value.size)
+            continue;
+        h1_write_bytes(writer, head->fields[i].value);
+        h1_write_bytes(writer, VIEW(", "));
+    }
+    h1_write_bytes(writer, given->client_ip);
+    h1_write_bytes(writer, VIEW("\r\n"));
+}
+
+/* A trusted client's word stands; else it is ours. */
+static void write_forwarded(struct h1_writer *writer, const struct head *head,
+                            const struct forward_request *given)
+{
+    struct view host = head->host.data ? head->host : given->default_host;
+
+    write_forwarded_for(writer, head, given);
+    if (!given->is_trusted || !head_find(head, FIELD_X_FORWARDED_PROTO))
+        h1_write_field(writer, VIEW("X-Forwarded-Proto"), VIEW("http"));
+    if (!given->is_trusted || !head_find(head, FIELD_X_FORWARDED_HOST))
+        h1_write_field(writer, VIEW("X-Forwarded-Host"), host);
+}
+
+static bool is_passed(const struct field *field, const struct forward_request *given)
+{
+    if (field->is_dropped)
+        return false;
+    switch (field->id) {
+    case FIELD_HOST:
+    case FIELD_X_FORWARDED_FOR:
+        return false;
+    case FIELD_X_FORWARDED_PROTO:
+    case FIELD_X_FORWARDED_HOST:
+        return given->is_trusted;
+    case FIELD_OTHER:
+    case FIELD_X_ROOST_PREVIOUS_OWNER:
+    case FIELD_X_ROOST_REPLICA:
+        return !is_ours(field);
+    default:
+        return true;
+    }
+}
+
+void forward_request_head(struct h1_writer *writer, const struct head *head,
+                          const struct forward_request *given)
+{
+    h1_write_request_line(writer, head->method_text, head->target);
+    h1_write_field(writer, VIEW("Host"), head->host.data ? head->host : given->default_host);
+    for (unsigned i = 0; i < head->field_count; i++) {
+        if (is_passed(&head->fields[i], given))
+            h1_write_field(writer, head->fields[i].name, head->fields[i].value);
+    }
+    write_forwarded(writer, head, given);
+    if (given->request_id.size)
+        h1_write_field(writer, VIEW("X-Request-ID"), given->request_id);
+    if (given->link.size)
+        h1_write_field(writer, VIEW("X-Roost-Link"), given->link);
+    if (head->asks_upgrade)
+        h1_write_field(writer, VIEW("Upgrade"), VIEW("websocket"));
+    else if (head->accepts_trailers)
+        h1_write_bytes(writer, VIEW("TE: trailers\r\nConnection: TE\r\n"));
+}
+
+size_t forward_answer_bytes(const struct head *head)
+{
+    return fields_bytes(head->fields, head->field_count) + head->reason.size + FORWARD_EXTRA_BYTES;
+}
+
+void forward_answer_head(struct h1_writer *writer, const struct head *head,
+                         const struct forward_answer *given)
+{
+    h1_write_status_line(writer, head->status, head->reason);
+    for (unsigned i = 0; i < head->field_count; i++) {
+        if (!head->fields[i].is_dropped)
+            h1_write_field(writer, head->fields[i].name, head->fields[i].value);
+    }
+    /* Without a body the length still says what a GET would have got (RFC 9110 8.6). */
+    if (head->has_content_length && head->body.kind == FRAMING_NONE && head->status >= 200 &&
+        head->status != 204)
+        h1_write_number_field(writer, VIEW("Content-Length"), head->content_length);
+    if (head->body.kind == FRAMING_TUNNEL)
+        h1_write_field(writer, VIEW("Upgrade"), VIEW("websocket"));
+    if (given->replica.size)
+        h1_write_field(writer, VIEW("X-Roost-Replica"), given->replica);
+    if (given->request_id.size && !head_find(head, FIELD_X_REQUEST_ID))
+        h1_write_field(writer, VIEW("X-Request-ID"), given->request_id);
+}
+
+size_t forward_trailers_bytes(const struct field *fields, unsigned count)
+{
+    return fields_bytes(fields, count);
+}
+
+void forward_trailers(struct h1_writer *writer, const struct field *fields, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (!fields[i].is_dropped)
+            h1_write_field(writer, fields[i].name, fields[i].value);
+    }
+}

@@ -1,0 +1,121 @@
+#include "proxy/pick.h"
+
+#include <errno.h>
+
+struct search {
+    struct proxy *proxy;
+    unsigned service;
+    uint64_t hash;
+    const struct pick_tried *tried;
+};
+
+static bool was_tried(const struct pick_tried *tried, uint32_t seat)
+{
+    for (unsigned i = 0; i < tried->count; i++) {
+        if (tried->seats[i] == seat)
+            return true;
+    }
+    return false;
+}
+
+/* A warming replica gets that share of its own slots' keys; which ones follows from the hash. */
+static bool is_warm_for(const struct proxy *proxy, uint32_t seat, uint64_t hash)
+{
+    return hash % 100 < SEGMENTS_READ(proxy->states->seats[seat].warming_percent);
+}
+
+static bool is_over_bound(const struct proxy *proxy, unsigned service, unsigned member)
+{
+    const struct table_service *of = table_services(proxy->table) + service;
+
+    if (of->rules.bound == BALANCE_BOUND_OFF)
+        return false;
+    return balance_is_over_bound(table_image(proxy->table, of), &proxy->services[service].load,
+                                 member, of->rules.bound, of->rules.bound_floor);
+}
+
+static const char *state_obstacle(const struct proxy *proxy, unsigned service,
+                                  const struct table_replica *replica, uint64_t hash)
+{
+    switch (segments_state(proxy->states, replica->seat, replica->incarnation)) {
+    case SEAT_UP:
+        return NULL;
+    case SEAT_WARMING:
+        return is_warm_for(proxy, replica->seat, hash) ? NULL : "owner is warming";
+    case SEAT_DOWN:
+        return proxy->services[service].is_panicking ? NULL : "owner is down";
+    case SEAT_STARTING:
+        return "owner is starting";
+    case SEAT_DRAINING:
+        return "owner is draining";
+    default:
+        return "owner is dead";
+    }
+}
+
+const char *pick_obstacle(const struct proxy *proxy, unsigned service, unsigned member,
+                          uint64_t hash, const struct pick_tried *tried)
+{
+    const struct table_replica *replica =
+        table_replicas(proxy->table, table_services(proxy->table) + service) + member;
+    const char *obstacle = state_obstacle(proxy, service, replica, hash);
+
+    if (obstacle)
+        return obstacle;
+    if (proxy->seats[replica->seat].skip_until_us > proxy->loop->now_us)
+        return "owner refused";
+    if (was_tried(tried, replica->seat))
+        return "owner was tried";
+    return is_over_bound(proxy, service, member) ? "owner is over its bound" : NULL;
+}
+
+static bool may_use(void *context, unsigned member)
+{
+    const struct search *search = context;
+
+    return !pick_obstacle(search->proxy, search->service, member, search->hash, search->tried);
+}
+
+/* Everybody who may be used is warming up or over the bound: better one of them than nobody. */
+static bool may_use_at_need(void *context, unsigned member)
+{
+    const struct search *search = context;
+    const struct proxy *proxy = search->proxy;
+    const struct table_replica *replica =
+        table_replicas(proxy->table, table_services(proxy->table) + search->service) + member;
+    enum seat_state state = segments_state(proxy->states, replica->seat, replica->incarnation);
+    bool is_there = state == SEAT_UP || state == SEAT_WARMING ||
+                    (state == SEAT_DOWN && proxy->services[search->service].is_panicking);
+
+    return is_there && proxy->seats[replica->seat].skip_until_us <= proxy->loop->now_us &&
+           !was_tried(search->tried, replica->seat);
+}
+
+int pick_replica(struct proxy *proxy, unsigned service, uint64_t hash,
+                 const struct pick_tried *tried, struct pick *pick)
+{
+    const struct table_service *of = table_services(proxy->table) + service;
+    const struct balance_image *image = table_image(proxy->table, of);
+    const struct balance_load *load = &proxy->services[service].load;
+    struct search search = {proxy, service, hash, tried};
+    unsigned member = balance_owner(image, hash, 0, load);
+    unsigned rank = 0;
+
+    if (member == BALANCE_NONE)
+        return -ENOENT;
+    pick->why = pick_obstacle(proxy, service, member, hash, tried);
+    if (pick->why) {
+        member = balance_pick(image, hash, load, may_use, &search, &rank);
+        if (member == BALANCE_NONE)
+            member = balance_pick(image, hash, load, may_use_at_need, &search, &rank);
+        if (member == BALANCE_NONE)
+            return -ENOENT;
+    }
+    if (rank == 0)
+        pick->why = "owner";
+    pick->replica = table_replicas(proxy->table, of) + member;
+    pick->member = member;
+    pick->rank = rank;
+    pick->slot = balance_slot(image, hash);
+    return 0;
+}

@@ -1,0 +1,128 @@
+#include "proxy/record.h"
+
+#include "base/clock.h"
+
+void record_begin(struct exchange *x)
+{
+    struct count_segment *counts = x->proxy->counts;
+
+    SEGMENTS_ADD(counts->requests, 1);
+    SEGMENTS_ADD(counts->in_flight, 1);
+}
+
+void record_end_attempt(struct exchange *x, bool is_well)
+{
+    struct count_seat *seat = &x->proxy->counts->seats[x->seat];
+    uint64_t took_us = x->proxy->loop->now_us - x->attempt_us;
+
+    if (!x->is_counted)
+        return;
+    x->is_counted = false;
+    proxy_count_in_flight(x->proxy, x->seat, -1);
+    if (!is_well) {
+        SEGMENTS_ADD(seat->failures, 1);
+        return;
+    }
+    if (!x->replica_status)
+        return;
+    SEGMENTS_ADD(seat->requests, 1);
+    SEGMENTS_ADD(seat->latency[segments_bucket(took_us)], 1);
+    if (x->replica_status == 404)
+        SEGMENTS_ADD(seat->not_found, 1);
+}
+
+static void log_exchange(const struct exchange *x)
+{
+    const struct table *table = x->proxy->table;
+    uint64_t now_us = x->proxy->loop->now_us;
+    struct access_record record = {
+        .method = x->method_text,
+        .path = x->target,
+        .host = x->host,
+        .client_ip = x->from.ip,
+        .request_id = x->request_id,
+        .replica = x->replica[0] ? view_of(x->replica) : (struct view){NULL, 0},
+        .why = x->why,
+        .failure = x->failure_text,
+        .slot = x->replica[0] ? (int64_t)x->slot : -1,
+        .rank = x->replica[0] ? (int64_t)x->rank : -1,
+        .attempts = x->attempts,
+        .status = x->status,
+        .replica_status = x->replica_status,
+        .bytes_in = x->bytes_in,
+        .bytes_out = x->bytes_out,
+        .took_us = now_us - x->start_us,
+        .first_byte_us = x->first_byte_us ? (int64_t)(x->first_byte_us - x->start_us) : -1,
+    };
+
+    if (!x->is_link && x->replica[0] && x->service < table->service_count)
+        record.service = view_of(table_services(table)[x->service].name);
+    access_log_add(&x->proxy->log, &record, clock_wall_ms());
+}
+
+void record_client_done(struct exchange *x)
+{
+    struct count_segment *counts = x->proxy->counts;
+    unsigned class = x->status / 100;
+
+    x->client = NULL;
+    if (x->is_recorded)
+        return;
+    x->is_recorded = true;
+    SEGMENTS_ADD(counts->in_flight, (uint32_t)-1);
+    if (class < ARRAY_SIZE(counts->statuses))
+        SEGMENTS_ADD(counts->statuses[class], 1);
+    if (x->failure_text && x->status >= 500)
+        SEGMENTS_ADD(counts->errors, 1);
+    if (access_log_is_on(&x->proxy->log))
+        log_exchange(x);
+}
+
+uint16_t record_status_of(enum stream_failure failure)
+{
+    switch (failure) {
+    case STREAM_BAD:
+        return 400;
+    case STREAM_TIMED_OUT:
+        return 408;
+    case STREAM_TOO_LARGE:
+        return 413;
+    case STREAM_SHUT_DOWN:
+        return 503;
+    default:
+        return 499;
+    }
+}
+
+struct view record_find_field(struct view text, struct view name)
+{
+    while (text.size) {
+        size_t end = view_find(text, '\r');
+        struct view line = view_first(text, end);
+
+        text = view_after(text, end + 2);
+        if (line.size > name.size + 2 && line.data[name.size] == ':' &&
+            view_equals_nocase(view_first(line, name.size), name))
+            return view_after(line, name.size + 2);
+    }
+    return (struct view){NULL, 0};
+}
+
+void record_refused(struct proxy *proxy, struct view client_ip, uint16_t status, const char *reason)
+{
+    struct access_record record = {
+        .client_ip = client_ip,
+        .why = "refused",
+        .failure = reason,
+        .slot = -1,
+        .rank = -1,
+        .status = status,
+        .first_byte_us = -1,
+    };
+
+    SEGMENTS_ADD(proxy->counts->requests, 1);
+    if (status / 100 < ARRAY_SIZE(proxy->counts->statuses))
+        SEGMENTS_ADD(proxy->counts->statuses[status / 100], 1);
+    if (access_log_is_on(&proxy->log))
+        access_log_add(&proxy->log, &record, clock_wall_ms());
+}

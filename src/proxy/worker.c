@@ -1,0 +1,399 @@
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/log.h"
+#include "net/listener.h"
+#include "proxy/answer.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/link.h"
+#include "proxy/record.h"
+#include "proxy/sandbox.h"
+
+/* Descriptors that are never given to connections: control, logs, the link, tables in flight. */
+#define DESCRIPTORS_RESERVED 256
+
+/* Most listening sockets of one worker. */
+#define LISTENERS_MAX TABLE_LISTENERS_MAX
+
+struct worker {
+    struct loop loop;
+    struct sock_group socks;
+    struct inbound_group inbounds;
+    struct proxy proxy;
+    struct link link;
+    struct listener listeners[LISTENERS_MAX];
+    int listener_fds[LISTENERS_MAX];
+    unsigned listener_count;
+    struct timer drain_limit;
+    struct watch sigterm;
+    const struct state_segment *states;
+    struct count_segment *counts;
+    int handover_fd;
+    bool is_started;
+    bool is_draining;
+    int status;
+};
+
+/* ---- connections and requests ---- */
+
+static void on_accept(struct listener *listener, int fd, const struct address *client)
+{
+    struct worker *worker = listener->owner;
+
+    inbound_open(&worker->inbounds, fd, client, (uint16_t)(listener - worker->listeners));
+}
+
+static void on_request(struct inbound *inbound, struct stream *stream, const struct head *head)
+{
+    struct worker *worker = inbound->group->owner;
+    struct exchange_client client = client_of(inbound, head, worker->proxy.table);
+
+    exchange_begin(&worker->proxy, stream, head, &client);
+}
+
+static void on_refused(struct inbound *inbound, uint16_t status, const char *reason,
+                       struct view *fields, struct view *body)
+{
+    struct worker *worker = inbound->group->owner;
+
+    answer_write_error(&worker->socks, (enum table_compat)worker->proxy.table->settings.compat,
+                       status, view_of(reason), (struct view){NULL, 0}, fields, body);
+    /* One that had become a request is recorded by its exchange. */
+    if (!inbound->was_told)
+        record_refused(&worker->proxy, view_of(inbound->client_ip), status, reason);
+}
+
+static void stop(struct worker *worker, int status)
+{
+    worker->status = status;
+    loop_stop(&worker->loop);
+}
+
+static void on_closed(struct inbound_group *group)
+{
+    struct worker *worker = group->owner;
+
+    SEGMENTS_SET(worker->counts->connections, group->count);
+    if (worker->is_draining && group->count == 0)
+        stop(worker, EXIT_SUCCESS);
+}
+
+static const struct inbound_events inbound_events = {
+    .on_request = on_request,
+    .on_refused = on_refused,
+    .on_closed = on_closed,
+};
+
+/* ---- drain ---- */
+
+static void on_drain_limit(struct timer *timer)
+{
+    struct worker *worker = CONTAINER_OF(timer, struct worker, drain_limit);
+
+    inbound_group_abort(&worker->inbounds);
+}
+
+/* Accepts no more; what runs may end within `limit_ms`. */
+static void drain(struct worker *worker, uint64_t limit_ms)
+{
+    if (worker->is_draining)
+        return;
+    worker->is_draining = true;
+    for (unsigned i = 0; i < worker->listener_count; i++) {
+        listener_stop(&worker->listeners[i]);
+        descriptor_close(&worker->listener_fds[i]);
+    }
+    if (!worker->is_started || worker->inbounds.count == 0) {
+        stop(worker, EXIT_SUCCESS);
+        return;
+    }
+    inbound_group_drain(&worker->inbounds);
+    loop_start_timer(&worker->loop, &worker->drain_limit, limit_ms * CLOCK_US_PER_MS);
+}
+
+/* ---- the table and its settings ---- */
+
+static uint32_t connections_max(const struct table_settings *settings)
+{
+    unsigned long descriptors = descriptor_raise_limit();
+    unsigned long most =
+        descriptors > DESCRIPTORS_RESERVED ? (descriptors - DESCRIPTORS_RESERVED) / 2 : 1;
+
+    return settings->connections_max < most ? settings->connections_max : (uint32_t)most;
+}
+
+static struct inbound_settings inbound_settings_of(const struct table_settings *settings)
+{
+    return (struct inbound_settings){
+        .limits = {.head_bytes = settings->header_bytes, .fields = HEAD_FIELDS_MAX},
+        .body_bytes_max = settings->body_bytes,
+        .header_timeout_ms = settings->header_timeout_ms,
+        .idle_timeout_ms = settings->idle_timeout_ms,
+        .connections_max = connections_max(settings),
+    };
+}
+
+static int adopt_table(struct worker *worker, int fd, uint64_t epoch)
+{
+    const struct table *table;
+    struct error why;
+
+    if (table_map(fd, &table, &why) < 0) {
+        log_event(LOG_ERROR, "table.refused", LOG_TEXT("reason", why.text));
+        return -EBADMSG;
+    }
+    proxy_adopt(&worker->proxy, table);
+    if (worker->is_started)
+        worker->inbounds.settings = inbound_settings_of(&table->settings);
+    return link_send(&worker->link, LINK_ADOPTED, epoch, -1);
+}
+
+/* ---- start ---- */
+
+static void want_stream(struct proxy *proxy)
+{
+    struct worker *worker = CONTAINER_OF(proxy, struct worker, proxy);
+
+    if (link_send(&worker->link, LINK_WANT_STREAM, 0, -1) < 0)
+        proxy_lose_link(proxy);
+}
+
+static int start_listeners(struct worker *worker)
+{
+    for (unsigned i = 0; i < worker->listener_count; i++) {
+        int result = listener_start(&worker->listeners[i], &worker->loop, worker->listener_fds[i],
+                                    on_accept, worker);
+
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* Everything is there: from here on this process can open nothing. */
+static int start(struct worker *worker)
+{
+    struct inbound_settings settings;
+    struct error why;
+
+    if (!worker->proxy.table || worker->is_started) {
+        log_event(LOG_ERROR, "worker.start.refused",
+                  LOG_TEXT("reason", "told to start without a table"));
+        return -EPROTO;
+    }
+    settings = inbound_settings_of(&worker->proxy.table->settings);
+    inbound_group_init(&worker->inbounds, &worker->socks, &inbound_events, &settings, worker);
+    if (sandbox_enter(&why) < 0) {
+        log_event(LOG_ERROR, "worker.sandbox.failed", LOG_TEXT("reason", why.text));
+        return -EPERM;
+    }
+    worker->is_started = true;
+    if (start_listeners(worker) < 0) {
+        log_event(LOG_ERROR, "worker.start.refused",
+                  LOG_TEXT("reason", "a listening socket cannot be watched"));
+        return -EPROTO;
+    }
+    return link_send(&worker->link, LINK_READY, 0, -1);
+}
+
+static int take_listener(struct worker *worker, int *fd, uint64_t number)
+{
+    if (*fd < 0 || number >= LISTENERS_MAX || number != worker->listener_count ||
+        worker->is_started)
+        return -EPROTO;
+    worker->listener_fds[worker->listener_count++] = *fd;
+    *fd = -1;
+    return 0;
+}
+
+static int take_states(struct worker *worker, int fd)
+{
+    struct error why;
+
+    return worker->states ? -EPROTO : segments_map_state(fd, &worker->states, &why);
+}
+
+/* The counts come last of the two segments: then the proxy can be. */
+static int take_counts(struct worker *worker, int fd)
+{
+    struct error why;
+
+    if (worker->counts || !worker->states || segments_map_counts(fd, &worker->counts, &why) < 0)
+        return -EPROTO;
+    proxy_init(&worker->proxy, &worker->loop, &worker->socks, worker->states, worker->counts);
+    worker->proxy.want_stream = want_stream;
+    return 0;
+}
+
+static int take_access_log(struct worker *worker, int *fd)
+{
+    if (!worker->counts)
+        return -EPROTO;
+    access_log_reopen(&worker->proxy.log, *fd);
+    *fd = -1;
+    return 0;
+}
+
+/* What the keeper says. A descriptor that is not taken over is closed by the caller. */
+static int obey(struct worker *worker, const struct link_message *message, int *fd)
+{
+    if (message->kind >= LINK_TABLE && message->kind != LINK_DRAIN && !worker->counts)
+        return -EPROTO;
+    switch (message->kind) {
+    case LINK_LISTENER:
+        return take_listener(worker, fd, message->number);
+    case LINK_HANDOVER:
+        worker->handover_fd = *fd;
+        *fd = -1;
+        return 0;
+    case LINK_STATES:
+        return take_states(worker, *fd);
+    case LINK_COUNTS:
+        return take_counts(worker, *fd);
+    case LINK_ACCESS_LOG:
+        return take_access_log(worker, fd);
+    case LINK_TABLE:
+        return adopt_table(worker, *fd, message->number);
+    case LINK_START:
+        return start(worker);
+    case LINK_STREAM:
+        proxy_take_link_stream(&worker->proxy, *fd);
+        *fd = -1;
+        return 0;
+    case LINK_LOOK:
+        proxy_look(&worker->proxy);
+        return 0;
+    case LINK_DRAIN:
+        drain(worker, message->number);
+        return 0;
+    default:
+        return -EPROTO;
+    }
+}
+
+static void on_link_message(struct link *link, const struct link_message *message, int fd)
+{
+    struct worker *worker = link->owner;
+    int result = obey(worker, message, &fd);
+
+    descriptor_close(&fd);
+    if (result >= 0)
+        return;
+    log_event(LOG_ERROR, "worker.link.refused", LOG_NUMBER("kind", message->kind),
+              LOG_TEXT("reason", strerror(-result)));
+    stop(worker, EXIT_FAILURE);
+}
+
+/* The keeper has gone. One that serves goes on: another keeper will find it. */
+static void on_link_closed(struct link *link)
+{
+    struct worker *worker = link->owner;
+
+    if (!worker->is_started) {
+        stop(worker, EXIT_FAILURE);
+        return;
+    }
+    log_event(LOG_WARN, "worker.link.closed",
+              LOG_TEXT("reason", "the keeper has gone; serving goes on"));
+    proxy_lose_link(&worker->proxy);
+}
+
+/* ---- the process ---- */
+
+static void on_turn(void *owner)
+{
+    struct worker *worker = owner;
+
+    if (!worker->counts)
+        return;
+    SEGMENTS_ADD(worker->counts->turns, 1);
+    SEGMENTS_SET(worker->counts->connections, worker->inbounds.count);
+    SEGMENTS_SET(worker->counts->log_dropped, worker->proxy.log.dropped);
+    access_log_flush(&worker->proxy.log);
+}
+
+static void on_sigterm(struct watch *watch, uint32_t events)
+{
+    struct worker *worker = CONTAINER_OF(watch, struct worker, sigterm);
+    struct signalfd_siginfo ignored;
+
+    (void)events;
+    (void)!read(watch->fd, &ignored, sizeof(ignored));
+    drain(worker, 0);
+}
+
+/* SIGTERM comes through the loop; what a terminal sends to the whole group is the keeper's
+ * business. */
+static int watch_signals(struct worker *worker, struct error *why)
+{
+    sigset_t set;
+
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    worker->sigterm.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (worker->sigterm.fd < 0 ||
+        loop_add(&worker->loop, &worker->sigterm, EPOLLIN, on_sigterm) < 0)
+        return error_set(why, -EIO, "signalfd: %s", strerror(errno));
+    return 0;
+}
+
+static int init(struct worker *worker, struct error *why)
+{
+    int result = loop_init(&worker->loop, why);
+
+    if (result < 0)
+        return result;
+    worker->handover_fd = -1;
+    worker->status = EXIT_SUCCESS;
+    worker->loop.on_turn = on_turn;
+    worker->loop.turn_owner = worker;
+    sock_group_init(&worker->socks, &worker->loop, SOCK_QUEUE_BYTES_MAX);
+    timer_init(&worker->drain_limit, on_drain_limit);
+    result = watch_signals(worker, why);
+    if (result < 0)
+        return result;
+    result = link_start(&worker->link, &worker->loop, LINK_WORKER_FD, on_link_message,
+                        on_link_closed, worker);
+    return result < 0 ? error_set(why, result, "the link to the keeper: %s", strerror(-result)) : 0;
+}
+
+static void finish(struct worker *worker)
+{
+    if (worker->is_started)
+        inbound_group_abort(&worker->inbounds);
+    timer_stop(&worker->drain_limit);
+    /* What was just ended is disposed of, and its last bytes leave, at the end of a turn. */
+    loop_turn(&worker->loop, 0);
+    if (worker->counts)
+        access_log_flush(&worker->proxy.log);
+    link_stop(&worker->link);
+}
+
+int worker_main(void)
+{
+    static struct worker worker;
+    struct error why;
+
+    log_name_process("worker");
+    if (init(&worker, &why) < 0) {
+        log_event(LOG_ERROR, "worker.start.refused", LOG_TEXT("reason", why.text));
+        return EXIT_FAILURE;
+    }
+    loop_run(&worker.loop);
+    finish(&worker);
+    return worker.status;
+}
