@@ -1,0 +1,58 @@
+/* The command line: the first word says what is meant. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/attribute.h"
+
+#include "cli/check.h"
+#include "cli/serve.h"
+#include "cli/stop.h"
+#include "cli/word.h"
+#include "cli/worker.h"
+
+struct word {
+    const char *name;
+    int (*run)(int argc, char **argv); /* argv[0] is the word; returns the exit status */
+    const char *summary;               /* NULL: for ourselves, not listed */
+};
+
+static const struct word words[] = {
+    {"serve", serve_main, "the balancer and its replicas"},
+    {"stop", stop_main, "drains and ends what belongs to a state folder"},
+    {"check", check_main, "validates a configuration"},
+    {"worker", worker_word_main, NULL},
+};
+
+static void print_help(FILE *out)
+{
+    fputs("usage: roost WORD [OPTION...]\n\n", out);
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (words[i].summary)
+            fprintf(out, "  %-12s%s\n", words[i].name, words[i].summary);
+    }
+    fputs("\nroost WORD --help says more; roost --version says which roost this is.\n", out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return WORD_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("roost " ROOST_VERSION);
+        return WORD_DONE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return WORD_DONE;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (strcmp(argv[1], words[i].name) == 0)
+            return words[i].run(argc - 1, argv + 1);
+    }
+    fprintf(stderr, "roost: there is no word '%s'; roost --help lists them\n", argv[1]);
+    return WORD_USAGE;
+}

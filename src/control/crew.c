@@ -1,0 +1,628 @@
+#include "control/crew.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "control/picture.h"
+
+/* Between SIGTERM and SIGKILL. */
+#define GRACE_MS 5000
+
+/* A replica that does not answer its probes for that long is started anew. */
+#define HANG_MS 10000
+
+#define CAUSE_BYTES        96
+#define RANDOM_NAME_DIGITS 5
+
+/* A replica in one of its lives, after which it may be another or gone. */
+struct ref {
+    uint64_t id;
+    uint32_t seat;
+    uint32_t incarnation;
+};
+
+struct crew_call {
+    struct list list;
+    struct crew *crew;
+    struct publish_waiter waiter;
+    struct timer timer; /* until it is answered as pending */
+    char (*names)[CREW_NAME_BYTES];
+    struct ref *refs;
+    unsigned count;
+    unsigned name_count;
+    char cause[CAUSE_BYTES];
+    crew_done_fn done; /* NULL: answered */
+    void *owner;
+    bool is_removal;
+};
+
+/* A healed replica on its way back. */
+struct homecoming {
+    struct list list;
+    struct publish_waiter waiter;
+    struct crew *crew;
+    struct ref ref;
+};
+
+static void run_calls(struct ready *ready);
+
+/* ---- members ---- */
+
+static struct replica *find_ref(const struct crew *crew, const struct ref *ref)
+{
+    struct replica *replica = crew->supervisor->seats[ref->seat];
+
+    return replica && replica->id == ref->id ? replica : NULL;
+}
+
+static struct ref ref_of(const struct replica *replica)
+{
+    return (struct ref){replica->id, replica->seat, replica->incarnation};
+}
+
+struct crew_member *crew_find(struct crew *crew, const char *name)
+{
+    LIST_FOR_EACH (at, &crew->members) {
+        struct crew_member *member = CONTAINER_OF(at, struct crew_member, list);
+
+        if (strcmp(member->name, name) == 0)
+            return member;
+    }
+    return NULL;
+}
+
+struct crew_member *crew_member_of(const struct replica *replica)
+{
+    return replica->owner_data;
+}
+
+static bool has_id(const struct crew *crew, uint32_t id)
+{
+    LIST_FOR_EACH (at, &crew->members) {
+        if (CONTAINER_OF(at, struct crew_member, list)->id == id)
+            return true;
+    }
+    return false;
+}
+
+/* The smallest one from `first` on that nobody has. */
+static uint32_t free_id(const struct crew *crew, uint32_t first)
+{
+    while (has_id(crew, first))
+        first++;
+    return first;
+}
+
+static uint32_t weight_of(const struct crew *crew, const char *name)
+{
+    const struct config_weights *weights = &crew->config->replicas.weights;
+
+    for (unsigned i = 0; i < weights->count; i++) {
+        if (strcmp(weights->items[i].name, name) == 0)
+            return weights->items[i].weight;
+    }
+    return 1;
+}
+
+static void admit(struct crew *crew, struct replica *replica)
+{
+    struct crew_member *member = memory_allocate(sizeof(*member));
+
+    member->crew = crew;
+    member->replica = replica;
+    snprintf(member->name, sizeof(member->name), "%s", replica->name);
+    member->weight = weight_of(crew, member->name);
+    member->id = free_id(crew, 1);
+    workers_count_seat(crew->workers, replica->seat, &member->baseline);
+    replica->owner_data = member;
+    list_append(&crew->members, &member->list);
+    crew->count++;
+}
+
+void crew_forget(struct crew *crew, struct replica *replica)
+{
+    struct crew_member *member = replica->owner_data;
+
+    if (!member)
+        return;
+    LIST_FOR_EACH (at, &crew->members) {
+        if (at == &member->list)
+            crew->count--;
+    }
+    list_remove(&member->list);
+    replica->owner_data = NULL;
+    free(member);
+}
+
+void crew_count(const struct crew_member *member, struct counts_seat *sum)
+{
+    workers_count_seat(member->crew->workers, member->replica->seat, sum);
+    counts_subtract(sum, &member->baseline);
+}
+
+int crew_image(const struct crew *crew, char (*more)[CREW_NAME_BYTES], unsigned more_count,
+               struct balance_image **image, struct error *why)
+{
+    struct balance_options options = picture_balance_options(crew->config);
+    struct balance_member *all = memory_allocate((crew->count + more_count + 1) * sizeof(*all));
+    unsigned count = 0;
+    uint32_t id = 0;
+    int result;
+
+    LIST_FOR_EACH (at, &crew->members) {
+        const struct crew_member *member = CONTAINER_OF(at, struct crew_member, list);
+
+        all[count++] = (struct balance_member){member->name, member->weight, member->id};
+    }
+    for (unsigned i = 0; i < more_count; i++) {
+        id = free_id(crew, id + 1);
+        all[count++] = (struct balance_member){more[i], weight_of(crew, more[i]), id};
+    }
+    result = balance_build(&options, all, count, image, why);
+    free(all);
+    return result;
+}
+
+/* ---- calls ---- */
+
+static struct crew_call *first_call(struct crew *crew)
+{
+    return LIST_FIRST(&crew->calls, struct crew_call, list);
+}
+
+static void free_call(struct crew_call *call)
+{
+    publish_cancel(&call->waiter);
+    timer_stop(&call->timer);
+    list_remove(&call->list);
+    free(call->names);
+    free(call->refs);
+    free(call);
+}
+
+/* Tells how it went. The next call may begin, even where this one still waits for its table. */
+static void answer(struct crew_call *call, int result, const char *why)
+{
+    struct crew *crew = call->crew;
+    crew_done_fn done = call->done;
+
+    if (!done)
+        return;
+    call->done = NULL;
+    timer_stop(&call->timer);
+    list_remove(&call->list);
+    list_append(&crew->late, &call->list);
+    crew->call_count--;
+    crew->is_busy = false;
+    loop_make_ready(crew->loop, &crew->ready);
+    done(call->owner, result, why, call->names, call->count);
+}
+
+static void refuse(struct crew_call *call, int result, const struct error *why)
+{
+    answer(call, result, why->text);
+    free_call(call);
+}
+
+static void on_late(struct timer *timer)
+{
+    struct crew_call *call = CONTAINER_OF(timer, struct crew_call, timer);
+
+    answer(call, -EINPROGRESS,
+           "not every worker has acknowledged the change yet: it stays pending and will be done");
+}
+
+static void tell_workers(struct crew_call *call, publish_fn on_adopted)
+{
+    struct crew *crew = call->crew;
+
+    publish_change(crew->publish, &call->waiter, on_adopted);
+    loop_start_timer(crew->loop, &call->timer, CREW_ADOPTION_US);
+    crew->events->on_changed(crew->owner, crew, call->is_removal ? "removed" : "added", call->cause,
+                             call->names, call->count);
+}
+
+/* ---- adding ---- */
+
+static bool is_name_taken(struct crew *crew, char (*names)[CREW_NAME_BYTES], unsigned count,
+                          const char *name)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return supervisor_find(crew->supervisor, crew->config->name, name) != NULL;
+}
+
+/* Short, and nobody else's. */
+static void draw_name(struct crew *crew, char (*names)[CREW_NAME_BYTES], unsigned count,
+                      char name[CREW_NAME_BYTES])
+{
+    static const char letters[] = "abcdefghjkmnpqrstuvwxyz23456789";
+
+    do {
+        char *at = name;
+
+        *at++ = 'r';
+        *at++ = '-';
+        for (int i = 0; i < RANDOM_NAME_DIGITS; i++)
+            *at++ = letters[random_below(sizeof(letters) - 1)];
+        *at = '\0';
+    } while (is_name_taken(crew, names, count, name));
+}
+
+static int check_add(struct crew_call *call, struct error *why)
+{
+    struct crew *crew = call->crew;
+    struct balance_image *image;
+    int result;
+
+    for (unsigned i = 0; i < call->name_count; i++) {
+        if (is_name_taken(crew, NULL, 0, call->names[i]))
+            return error_set(why, -EEXIST, "there is a replica '%s' already", call->names[i]);
+    }
+    if (crew->count + call->count > crew->whole->limits.replicas)
+        return error_set(why, -E2BIG,
+                         "%u replicas and %u more would exceed limits.replicas, which is %u",
+                         crew->count, call->count, crew->whole->limits.replicas);
+    for (unsigned i = call->name_count; i < call->count; i++)
+        draw_name(crew, call->names, i, call->names[i]);
+    result = crew_image(crew, call->names, call->count, &image, why);
+    if (result < 0)
+        return result == -ENOSPC ? result : -E2BIG;
+    balance_destroy(image);
+    if (crew->config->replicas.driver == CONFIG_DRIVER_STATIC)
+        return error_set(why, -ENOTSUP,
+                         "the replicas of service %s are given by the configuration "
+                         "(driver: static)",
+                         crew->config->name);
+    return 0;
+}
+
+static void on_add_adopted(struct publish_waiter *waiter)
+{
+    struct crew_call *call = CONTAINER_OF(waiter, struct crew_call, waiter);
+
+    for (unsigned i = 0; i < call->count; i++) {
+        struct replica *replica = find_ref(call->crew, &call->refs[i]);
+
+        if (replica)
+            supervisor_confirm(call->crew->supervisor, replica, call->refs[i].incarnation);
+    }
+    answer(call, 0, NULL);
+    free_call(call);
+}
+
+static void on_added(void *owner, int result, const char *why, struct replica **replicas,
+                     unsigned count)
+{
+    struct crew_call *call = owner;
+    struct error sentence;
+
+    if (result < 0) {
+        error_set(&sentence, result, "%s", why);
+        refuse(call, result == -ESHUTDOWN ? result : -ECHILD, &sentence);
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        admit(call->crew, replicas[i]);
+        call->refs[i] = ref_of(replicas[i]);
+    }
+    tell_workers(call, on_add_adopted);
+}
+
+static void begin_add(struct crew_call *call)
+{
+    struct crew *crew = call->crew;
+    struct supervisor_wish *wishes;
+    struct error why;
+    int result = check_add(call, &why);
+
+    if (result < 0) {
+        refuse(call, result, &why);
+        return;
+    }
+    wishes = memory_allocate(call->count * sizeof(*wishes));
+    for (unsigned i = 0; i < call->count; i++)
+        wishes[i] = (struct supervisor_wish){.name = call->names[i], .plan = &crew->plan};
+    result = supervisor_add(crew->supervisor, wishes, call->count, on_added, call, &why);
+    free(wishes);
+    if (result < 0)
+        refuse(call, result, &why);
+}
+
+/* ---- removing ---- */
+
+static bool is_named(const struct crew_call *call, unsigned count, const char *name)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(call->names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The others that go, each of those not named with the same chance. */
+static void draw_victims(struct crew_call *call)
+{
+    struct crew *crew = call->crew;
+    unsigned wanted = call->count - call->name_count;
+    unsigned left = crew->count - call->name_count;
+    unsigned at_name = call->name_count;
+
+    LIST_FOR_EACH (at, &crew->members) {
+        struct crew_member *member = CONTAINER_OF(at, struct crew_member, list);
+
+        if (wanted == 0)
+            return;
+        if (is_named(call, call->name_count, member->name))
+            continue;
+        if (random_below(left--) >= wanted)
+            continue;
+        memcpy(call->names[at_name++], member->name, sizeof(member->name));
+        wanted--;
+    }
+}
+
+static int check_remove(struct crew_call *call, struct error *why)
+{
+    struct crew *crew = call->crew;
+
+    for (unsigned i = 0; i < call->name_count; i++) {
+        if (!crew_find(crew, call->names[i]))
+            return error_set(why, -ENOENT, "there is no replica '%s'", call->names[i]);
+    }
+    if (call->count > crew->count)
+        return error_set(why, -ERANGE, "Length of hostname list is more than removable instances");
+    if (crew->config->replicas.driver == CONFIG_DRIVER_STATIC)
+        return error_set(why, -ENOTSUP,
+                         "the replicas of service %s are given by the configuration "
+                         "(driver: static)",
+                         crew->config->name);
+    return 0;
+}
+
+static void on_remove_adopted(struct publish_waiter *waiter)
+{
+    struct crew_call *call = CONTAINER_OF(waiter, struct crew_call, waiter);
+    struct crew *crew = call->crew;
+
+    for (unsigned i = 0; i < call->count; i++) {
+        struct replica *replica = find_ref(crew, &call->refs[i]);
+
+        if (replica)
+            supervisor_drain(crew->supervisor, replica, crew->config->timeouts.drain_ms);
+    }
+    answer(call, 0, NULL);
+    free_call(call);
+}
+
+static void begin_remove(struct crew_call *call)
+{
+    struct crew *crew = call->crew;
+    struct error why;
+    int result = check_remove(call, &why);
+
+    if (result < 0) {
+        refuse(call, result, &why);
+        return;
+    }
+    draw_victims(call);
+    for (unsigned i = 0; i < call->count; i++) {
+        struct crew_member *member = crew_find(crew, call->names[i]);
+
+        call->refs[i] = ref_of(member->replica);
+        list_remove(&member->list);
+        list_append(&crew->leaving, &member->list);
+        crew->count--;
+        supervisor_leave(crew->supervisor, member->replica);
+    }
+    tell_workers(call, on_remove_adopted);
+}
+
+/* ---- the queue ---- */
+
+static void refuse_all(struct crew *crew)
+{
+    struct error why;
+    struct crew_call *call;
+
+    error_set(&why, -ESHUTDOWN, "the balancer is stopping");
+    while ((call = first_call(crew)) && !crew->is_busy)
+        refuse(call, -ESHUTDOWN, &why);
+}
+
+static void run_calls(struct ready *ready)
+{
+    struct crew *crew = CONTAINER_OF(ready, struct crew, ready);
+    struct crew_call *call = first_call(crew);
+
+    if (crew->is_closed) {
+        refuse_all(crew);
+        return;
+    }
+    if (!crew->is_open || crew->is_busy || !call)
+        return;
+    crew->is_busy = true;
+    if (call->is_removal)
+        begin_remove(call);
+    else
+        begin_add(call);
+}
+
+static void enqueue(struct crew *crew, bool is_removal, unsigned count,
+                    char (*names)[CREW_NAME_BYTES], unsigned name_count, const char *cause,
+                    crew_done_fn done, void *owner)
+{
+    struct crew_call *call;
+
+    if (crew->is_closed) {
+        done(owner, -ESHUTDOWN, "the balancer is stopping", NULL, 0);
+        return;
+    }
+    if (crew->call_count >= CREW_CALLS_MAX) {
+        done(owner, -EBUSY, "too many changes wait already", NULL, 0);
+        return;
+    }
+    call = memory_allocate(sizeof(*call));
+    call->crew = crew;
+    call->is_removal = is_removal;
+    call->count = count;
+    call->name_count = name_count;
+    call->names = memory_allocate(count * sizeof(*call->names));
+    call->refs = memory_allocate(count * sizeof(*call->refs));
+    if (name_count)
+        memcpy(call->names, names, name_count * sizeof(*names));
+    snprintf(call->cause, sizeof(call->cause), "%s", cause);
+    call->done = done;
+    call->owner = owner;
+    list_init(&call->waiter.list);
+    timer_init(&call->timer, on_late);
+    list_append(&crew->calls, &call->list);
+    crew->call_count++;
+    loop_make_ready(crew->loop, &crew->ready);
+}
+
+void crew_add(struct crew *crew, unsigned count, char (*names)[CREW_NAME_BYTES],
+              unsigned name_count, const char *cause, crew_done_fn done, void *owner)
+{
+    enqueue(crew, false, count, names, name_count, cause, done, owner);
+}
+
+void crew_remove(struct crew *crew, unsigned count, char (*names)[CREW_NAME_BYTES],
+                 unsigned name_count, const char *cause, crew_done_fn done, void *owner)
+{
+    enqueue(crew, true, count, names, name_count, cause, done, owner);
+}
+
+/* ---- healing ---- */
+
+static void free_homecoming(struct homecoming *home)
+{
+    publish_cancel(&home->waiter);
+    list_remove(&home->list);
+    free(home);
+}
+
+static void on_home(struct publish_waiter *waiter)
+{
+    struct homecoming *home = CONTAINER_OF(waiter, struct homecoming, waiter);
+    struct replica *replica = find_ref(home->crew, &home->ref);
+
+    if (replica)
+        supervisor_confirm(home->crew->supervisor, replica, home->ref.incarnation);
+    free_homecoming(home);
+}
+
+void crew_let_in(struct crew *crew, struct replica *replica)
+{
+    struct homecoming *home = memory_allocate(sizeof(*home));
+
+    home->crew = crew;
+    home->ref = ref_of(replica);
+    list_append(&crew->homecomings, &home->list);
+    publish_change(crew->publish, &home->waiter, on_home);
+}
+
+/* ---- beginning and end ---- */
+
+static void make_plan(struct crew *crew, struct driver *driver)
+{
+    const struct config_health *health = &crew->config->health;
+
+    crew->plan = (struct replica_plan){
+        .service = crew->config->name,
+        .driver = driver,
+        .health =
+            {
+                .interval_ms = health->interval_ms,
+                .timeout_ms = health->timeout_ms,
+                .fall = health->fall,
+                .rise = health->rise,
+                .start_ms = health->start_ms,
+            },
+        .grace_ms = GRACE_MS,
+        .hang_ms = HANG_MS,
+    };
+    snprintf(crew->plan.health.path, sizeof(crew->plan.health.path), "%s", health->path);
+}
+
+void crew_init(struct crew *crew, const struct config *whole, unsigned number,
+               struct supervisor *supervisor, struct publish *publish, struct workers *workers,
+               struct driver *driver, const struct crew_events *events, void *owner)
+{
+    *crew = (struct crew){
+        .whole = whole,
+        .config = &whole->services[number],
+        .number = number,
+        .loop = supervisor->loop,
+        .supervisor = supervisor,
+        .publish = publish,
+        .workers = workers,
+        .events = events,
+        .owner = owner,
+    };
+    list_init(&crew->members);
+    list_init(&crew->leaving);
+    list_init(&crew->calls);
+    list_init(&crew->late);
+    list_init(&crew->homecomings);
+    ready_init(&crew->ready, run_calls);
+    make_plan(crew, driver);
+}
+
+static void free_list(struct list *list)
+{
+    LIST_FOR_EACH (at, list) {
+        free(CONTAINER_OF(at, struct crew_member, list));
+    }
+    list_init(list);
+}
+
+void crew_finish(struct crew *crew)
+{
+    crew->is_busy = false;
+    refuse_all(crew);
+    LIST_FOR_EACH (at, &crew->late) {
+        free_call(CONTAINER_OF(at, struct crew_call, list));
+    }
+    LIST_FOR_EACH (at, &crew->homecomings) {
+        free_homecoming(CONTAINER_OF(at, struct homecoming, list));
+    }
+    ready_cancel(&crew->ready);
+    free_list(&crew->members);
+    free_list(&crew->leaving);
+    driver_destroy(crew->plan.driver);
+    crew->plan.driver = NULL;
+}
+
+int crew_restore(struct crew *crew, struct error *why)
+{
+    const struct config_texts *names = &crew->config->replicas.names;
+    struct supervisor_wish *wishes = memory_allocate((names->count + 1) * sizeof(*wishes));
+    int result;
+
+    for (unsigned i = 0; i < names->count; i++)
+        wishes[i] = (struct supervisor_wish){.name = names->items[i], .plan = &crew->plan};
+    result = supervisor_restore(crew->supervisor, wishes, names->count, why);
+    for (unsigned i = 0; result == 0 && i < names->count; i++)
+        admit(crew, supervisor_find(crew->supervisor, crew->config->name, names->items[i]));
+    free(wishes);
+    return result;
+}
+
+void crew_open(struct crew *crew)
+{
+    crew->is_open = true;
+    loop_make_ready(crew->loop, &crew->ready);
+}
+
+void crew_close(struct crew *crew)
+{
+    crew->is_closed = true;
+    loop_make_ready(crew->loop, &crew->ready);
+}

@@ -1,0 +1,129 @@
+/*
+ * The pool of one service: the replicas that are desired, oldest first, and the calls that change
+ * it. Calls are done one after the other, each whole or not at all.
+ *
+ *     add:    start what is new -> all ready -> in the table of every worker -> confirmed
+ *     remove: out of the table of every worker -> answered -> drained -> stopped
+ *
+ * Owner: the keeper.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/config.h"
+#include "control/counts.h"
+#include "control/publish.h"
+#include "control/workers.h"
+#include "replica/supervisor.h"
+
+#define CREW_NAME_BYTES DRIVER_NAME_BYTES
+#define CREW_CHANGE_MAX 1000 /* replicas that one call may add or remove */
+#define CREW_CALLS_MAX  256  /* calls that may wait */
+
+/* A call whose table not every worker has adopted by then is answered as pending. */
+#define CREW_ADOPTION_US UINT64_C(2000000)
+
+struct crew;
+
+/* A replica that is desired, or was and has not ended yet. Its replica's owner_data. */
+struct crew_member {
+    struct list list;
+    struct crew *crew;
+    struct replica *replica;
+    char name[CREW_NAME_BYTES];
+    uint32_t weight;
+    uint32_t id;                 /* in `classic`: the smallest free one at its birth */
+    struct counts_seat baseline; /* what others had counted in its seat before */
+};
+
+/* How a call ended: 0, or a negative errno with its sentence. `names` are those that were added or
+ * removed; valid during the call. */
+typedef void (*crew_done_fn)(void *owner, int result, const char *why,
+                             char (*names)[CREW_NAME_BYTES], unsigned count);
+
+struct crew_events {
+    /* The pool is another one now. `cause` is the call's. */
+    void (*on_changed)(void *owner, struct crew *crew, const char *what, const char *cause,
+                       char (*names)[CREW_NAME_BYTES], unsigned count);
+};
+
+struct crew {
+    const struct config *whole;
+    const struct config_service *config;
+    unsigned number; /* of the service */
+    struct loop *loop;
+    struct supervisor *supervisor;
+    struct publish *publish;
+    struct workers *workers;
+    const struct crew_events *events;
+    void *owner;
+    struct replica_plan plan;
+    struct list members; /* desired, oldest first */
+    struct list leaving;
+    unsigned count;    /* of members */
+    struct list calls; /* the first one is being done */
+    unsigned call_count;
+    struct ready ready;
+    struct list late; /* calls that were answered before every worker had adopted their table */
+    struct list homecomings; /* healed replicas that not every worker knows again */
+    bool is_open;            /* calls are being done */
+    bool is_closed;          /* no more calls */
+    bool is_busy;            /* with the first call */
+};
+
+/* `driver` is the pool's from now on. */
+void crew_init(struct crew *crew, const struct config *whole, unsigned number,
+               struct supervisor *supervisor, struct publish *publish, struct workers *workers,
+               struct driver *driver, const struct crew_events *events, void *owner);
+
+/* The supervisor must have finished. Calls that wait are answered with -ESHUTDOWN. */
+void crew_finish(struct crew *crew);
+
+/* The pool as it begins: starts (or adopts) all of its declared replicas. */
+MUST_USE int crew_restore(struct crew *crew, struct error *why);
+
+/* From now on calls are done. */
+void crew_open(struct crew *crew);
+
+/* From now on calls are refused, those that wait too. */
+void crew_close(struct crew *crew);
+
+/*
+ * Adds `count` replicas, the first of them with `names` (which are copied), the others with random
+ * ones. `cause` says who asked, for the events. Answers, later: -EEXIST (a name is there), -E2BIG
+ * (over limits.replicas), -ENOSPC (a full classic ring), -ENOTSUP (static), -ECHILD (a replica
+ * did not become ready), -EINPROGRESS (done but not acknowledged by all workers), -ESHUTDOWN,
+ * -EBUSY (too many calls wait).
+ */
+void crew_add(struct crew *crew, unsigned count, char (*names)[CREW_NAME_BYTES],
+              unsigned name_count, const char *cause, crew_done_fn done, void *owner);
+
+/*
+ * Removes `count` replicas: those in `names`, the rest at random. Answers, later: -ENOENT (an
+ * unknown name), -ERANGE (more than there are), -ENOTSUP (static), -EINPROGRESS, -ESHUTDOWN,
+ * -EBUSY.
+ */
+void crew_remove(struct crew *crew, unsigned count, char (*names)[CREW_NAME_BYTES],
+                 unsigned name_count, const char *cause, crew_done_fn done, void *owner);
+
+/* The member of that name, or NULL. */
+struct crew_member *crew_find(struct crew *crew, const char *name);
+
+/* Of a replica; NULL for one that is not in the pool (yet). */
+struct crew_member *crew_member_of(const struct replica *replica);
+
+/* A new incarnation of a member answers: tells the workers, then lets it in. */
+void crew_let_in(struct crew *crew, struct replica *replica);
+
+/* Its replica has ended. */
+void crew_forget(struct crew *crew, struct replica *replica);
+
+/* What its replica has served since it is a member. */
+void crew_count(const struct crew_member *member, struct counts_seat *sum);
+
+/* Where keys go among the present members and `more` additional names. The caller ends *image with
+ * balance_destroy(). Errors as balance_build(). */
+MUST_USE int crew_image(const struct crew *crew, char (*more)[CREW_NAME_BYTES], unsigned more_count,
+                        struct balance_image **image, struct error *why);

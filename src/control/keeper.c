@@ -1,0 +1,558 @@
+#include "control/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "control/cores.h"
+#include "control/leftover.h"
+#include "control/live.h"
+#include "control/recruit.h"
+
+/* What the control port and the links together may queue. */
+#define QUEUED_BYTES_MAX (64u << 20)
+
+/* A start that takes longer than its slowest replica may by that much goes on without it. */
+#define START_SLACK_MS 1000
+
+#define ACCESS_LOG_MODE 0640
+
+static void stop(struct keeper *keeper);
+
+/* ---- serving ---- */
+
+static void say_addresses(const struct keeper *keeper)
+{
+    char text[ADDRESS_TEXT_BYTES];
+
+    for (unsigned i = 0; i < keeper->listeners.count; i++) {
+        address_to_text(&keeper->listeners.all[i].address, text);
+        log_event(LOG_INFO, "serve.traffic", LOG_TEXT("address", text));
+    }
+    for (unsigned i = 0; i < keeper->control_count; i++) {
+        address_to_text(&keeper->control_addresses[i], text);
+        log_event(LOG_INFO, "serve.control", LOG_TEXT("address", text));
+    }
+}
+
+bool keeper_is_serving(const struct keeper *keeper)
+{
+    return keeper->phase == KEEPER_SERVING;
+}
+
+static void on_workers_ready(void *owner)
+{
+    struct keeper *keeper = owner;
+
+    keeper->phase = KEEPER_SERVING;
+    timer_stop(&keeper->start_limit);
+    for (unsigned i = 0; i < keeper->config->service_count; i++)
+        crew_open(&keeper->crews[i]);
+    log_event(LOG_INFO, "serve.ready", LOG_NUMBER("workers", keeper->workers.count),
+              LOG_NUMBER("milliseconds", (clock_now_us() - keeper->started_us) / CLOCK_US_PER_MS));
+}
+
+static void on_workers_failed(void *owner, const char *reason)
+{
+    struct keeper *keeper = owner;
+
+    log_event(LOG_ERROR, "serve.failed", LOG_TEXT("reason", reason));
+    keeper->status = 1;
+    stop(keeper);
+}
+
+static void on_workers_adopted(void *owner)
+{
+    struct keeper *keeper = owner;
+
+    publish_look(&keeper->publish);
+}
+
+static void on_want_stream(void *owner, struct workers_one *one)
+{
+    struct keeper *keeper = owner;
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
+        log_event(LOG_WARN, "link.failed", LOG_TEXT("reason", strerror(errno)));
+        return;
+    }
+    if (link_send(&one->link, LINK_STREAM, 0, ends[1]) == 0)
+        api_accept_link(&keeper->api, ends[0]);
+    else
+        close(ends[0]);
+    close(ends[1]);
+}
+
+/* ---- stopping ---- */
+
+static void on_replicas_stopped(void *owner)
+{
+    struct keeper *keeper = owner;
+
+    log_event(LOG_INFO, "serve.ended", LOG_NUMBER("status", keeper->status));
+    loop_stop(&keeper->loop);
+}
+
+static void on_workers_gone(void *owner)
+{
+    struct keeper *keeper = owner;
+
+    if (keeper->phase == KEEPER_STOPPING)
+        return;
+    keeper->phase = KEEPER_STOPPING;
+    if (keeper->config->leaves_replicas)
+        on_replicas_stopped(keeper);
+    else
+        supervisor_stop(&keeper->supervisor, 0, on_replicas_stopped, keeper);
+}
+
+static uint32_t longest_drain_ms(const struct config *config)
+{
+    uint32_t longest = 0;
+
+    for (unsigned i = 0; i < config->service_count; i++) {
+        uint32_t drain_ms = config->services[i].timeouts.drain_ms;
+
+        longest = drain_ms > longest ? drain_ms : longest;
+    }
+    return longest;
+}
+
+static void drain(struct keeper *keeper)
+{
+    keeper->phase = KEEPER_DRAINING;
+    timer_stop(&keeper->start_limit);
+    SEGMENTS_SET(keeper->states->is_draining, 1);
+    for (unsigned i = 0; i < keeper->config->service_count; i++)
+        crew_close(&keeper->crews[i]);
+    workers_drain(&keeper->workers, longest_drain_ms(keeper->config));
+}
+
+/* The first time in order, the second time at once. */
+static void stop(struct keeper *keeper)
+{
+    keeper->stop_signals++;
+    if (keeper->stop_signals == 1) {
+        log_event(LOG_INFO, "serve.draining");
+        drain(keeper);
+        return;
+    }
+    log_event(LOG_WARN, "serve.stopping_at_once");
+    if (keeper->phase == KEEPER_STOPPING)
+        supervisor_stop(&keeper->supervisor, 0, on_replicas_stopped, keeper);
+    else
+        workers_kill(&keeper->workers);
+}
+
+/* ---- signals ---- */
+
+static int open_access_log(const char *where)
+{
+    int fd;
+
+    if (strcmp(where, "off") == 0)
+        return -1;
+    if (strcmp(where, "stdout") == 0)
+        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    fd = open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, ACCESS_LOG_MODE);
+    if (fd < 0)
+        log_event(LOG_ERROR, "access_log.failed", LOG_TEXT("path", where),
+                  LOG_TEXT("reason", strerror(errno)));
+    return fd;
+}
+
+static void reopen_logs(struct keeper *keeper)
+{
+    int fd = open_access_log(keeper->config->log.access);
+
+    log_event(LOG_INFO, "log.reopened");
+    workers_send_access_log(&keeper->workers, fd);
+    descriptor_close(&keeper->access_fd);
+    keeper->access_fd = fd;
+}
+
+static void on_signal(struct keeper *keeper, uint32_t signal)
+{
+    switch (signal) {
+    case SIGTERM:
+    case SIGINT:
+        stop(keeper);
+        return;
+    case SIGUSR1:
+        reopen_logs(keeper);
+        return;
+    case SIGHUP:
+        log_event(LOG_WARN, "reload.unsupported",
+                  LOG_TEXT("reason", "SIGHUP does not reload yet: restart to read the "
+                                     "configuration again"));
+        return;
+    default:
+        log_event(LOG_WARN, "upgrade.unsupported",
+                  LOG_TEXT("reason", "SIGUSR2 does not upgrade yet: restart to run another "
+                                     "binary"));
+    }
+}
+
+static void on_signals(struct watch *watch, uint32_t events)
+{
+    struct keeper *keeper = CONTAINER_OF(watch, struct keeper, signals);
+    struct signalfd_siginfo info;
+
+    (void)events;
+    while (read(watch->fd, &info, sizeof(info)) == sizeof(info))
+        on_signal(keeper, info.ssi_signo);
+}
+
+static int watch_signals(struct keeper *keeper, struct error *why)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    keeper->signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (keeper->signals.fd < 0)
+        return error_set(why, -errno, "cannot hear signals: %s", strerror(errno));
+    return loop_add(&keeper->loop, &keeper->signals, EPOLLIN, on_signals);
+}
+
+/* ---- starting ---- */
+
+static bool is_settled(const struct replica *replica)
+{
+    return replica->state != REPLICA_STARTING || replica->restarts > 0;
+}
+
+static bool are_settled(const struct keeper *keeper)
+{
+    LIST_FOR_EACH (at, &keeper->supervisor.all) {
+        if (!is_settled(CONTAINER_OF(at, struct replica, list)))
+            return false;
+    }
+    return true;
+}
+
+/* The replicas are as ready as they will be: the workers may begin. */
+static void begin_work(struct keeper *keeper)
+{
+    struct error why;
+    int result;
+
+    timer_stop(&keeper->start_limit);
+    ready_cancel(&keeper->look);
+    result = publish_now(&keeper->publish, &why);
+    if (result == 0)
+        result = workers_start(&keeper->workers, &why);
+    if (result == 0)
+        return;
+    log_event(LOG_ERROR, "serve.failed", LOG_TEXT("reason", why.text));
+    keeper->status = 1;
+    stop(keeper);
+}
+
+static void on_look(struct ready *ready)
+{
+    struct keeper *keeper = CONTAINER_OF(ready, struct keeper, look);
+
+    if (keeper->phase == KEEPER_STARTING && timer_is_running(&keeper->start_limit) &&
+        are_settled(keeper))
+        begin_work(keeper);
+}
+
+static void on_start_limit(struct timer *timer)
+{
+    struct keeper *keeper = CONTAINER_OF(timer, struct keeper, start_limit);
+
+    log_event(LOG_WARN, "serve.incomplete", LOG_TEXT("reason", "not all replicas became ready"));
+    begin_work(keeper);
+}
+
+void keeper_look(struct keeper *keeper)
+{
+    if (keeper->phase == KEEPER_STARTING)
+        loop_make_ready(&keeper->loop, &keeper->look);
+}
+
+static const struct workers_events workers_events = {
+    .on_ready = on_workers_ready,
+    .on_failed = on_workers_failed,
+    .on_adopted = on_workers_adopted,
+    .on_want_stream = on_want_stream,
+    .on_gone = on_workers_gone,
+};
+
+static void on_changed(void *owner, struct crew *crew, const char *what, const char *cause,
+                       char (*names)[CREW_NAME_BYTES], unsigned count)
+{
+    (void)owner;
+    for (unsigned i = 0; i < count; i++)
+        log_event(LOG_INFO, what, LOG_TEXT("service", crew->config->name),
+                  LOG_TEXT("replica", names[i]), LOG_NUMBER("replicas", crew->count),
+                  LOG_TEXT("cause", cause));
+}
+
+static const struct crew_events crew_events = {.on_changed = on_changed};
+
+static int build_table(void *owner, uint64_t epoch, int *fd, struct error *why)
+{
+    struct keeper *keeper = owner;
+
+    return picture_build(&keeper->picture, epoch, fd, why);
+}
+
+static int bind_traffic(struct keeper *keeper, struct error *why)
+{
+    const struct config *config = keeper->config;
+
+    for (unsigned i = 0; i < config->listener_count; i++) {
+        struct address address;
+        int result = address_from_text(view_of(config->listeners[i].address), &address, why);
+
+        if (result == 0)
+            result = listeners_add(&keeper->listeners, &address, why);
+        if (result < 0)
+            return result;
+    }
+    return listeners_fill(&keeper->listeners, keeper->workers.count, why);
+}
+
+static void on_control_accept(struct listener *listener, int fd, const struct address *client)
+{
+    struct keeper *keeper = listener->owner;
+
+    api_accept(&keeper->api, fd, client);
+}
+
+static int bind_control_address(struct keeper *keeper, const char *text, struct error *why)
+{
+    unsigned number = keeper->control_count;
+    struct address *address = &keeper->control_addresses[number];
+    int result = address_from_text(view_of(text), address, why);
+    int fd;
+
+    if (result < 0)
+        return result;
+    if (!address_is_loopback(address) && !keeper->config->control.token)
+        return error_set(why, -EACCES,
+                         "the control port %s is not on loopback: that needs a token "
+                         "(ROOST_CONTROL_TOKEN or control.token-file)",
+                         text);
+    fd = listener_open(address, false, why);
+    if (fd < 0)
+        return fd;
+    keeper->control_count++;
+    return listener_start(&keeper->control[number], &keeper->loop, fd, on_control_accept, keeper);
+}
+
+static int bind_control(struct keeper *keeper, struct error *why)
+{
+    const struct config_texts *addresses = &keeper->config->control.addresses;
+
+    for (unsigned i = 0; i < addresses->count; i++) {
+        int result;
+
+        if (i == KEEPER_CONTROL_MAX)
+            return error_set(why, -E2BIG, "more than %d control addresses", KEEPER_CONTROL_MAX);
+        result = bind_control_address(keeper, addresses->items[i], why);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int start_crews(struct keeper *keeper, struct error *why)
+{
+    const struct config *config = keeper->config;
+
+    for (unsigned i = 0; i < config->service_count; i++) {
+        struct driver *driver;
+        int result =
+            recruit_driver(&keeper->loop, &keeper->folder, &config->services[i], &driver, why);
+
+        if (result < 0)
+            return result;
+        crew_init(&keeper->crews[i], config, i, &keeper->supervisor, &keeper->publish,
+                  &keeper->workers, driver, &crew_events, keeper);
+    }
+    for (unsigned i = 0; i < config->service_count; i++) {
+        int result = crew_restore(&keeper->crews[i], why);
+
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static uint32_t longest_start_ms(const struct config *config)
+{
+    uint32_t longest = 0;
+
+    for (unsigned i = 0; i < config->service_count; i++) {
+        uint32_t start_ms = config->services[i].health.start_ms;
+
+        longest = start_ms > longest ? start_ms : longest;
+    }
+    return longest;
+}
+
+static void init_parts(struct keeper *keeper)
+{
+    const struct config *config = keeper->config;
+    struct security_rules rules = {
+        .token = config->control.token,
+        .is_open = config->control.is_open,
+        .hosts = config->control.hosts.items,
+        .host_count = config->control.hosts.count,
+    };
+    struct workers_settings settings = {
+        .loop = &keeper->loop,
+        .folder = &keeper->folder,
+        .listeners = &keeper->listeners,
+        .count = config->workers ? config->workers : cores_count(),
+        .states_fd = keeper->states_fd,
+        .access_fd = keeper->access_fd,
+        .events = &workers_events,
+        .owner = keeper,
+    };
+
+    sock_group_init(&keeper->socks, &keeper->loop, QUEUED_BYTES_MAX);
+    listeners_init(&keeper->listeners);
+    workers_init(&keeper->workers, &settings);
+    supervisor_init(&keeper->supervisor, &keeper->socks, &live_events, keeper);
+    publish_init(&keeper->publish, &keeper->loop, &keeper->workers, &keeper->supervisor,
+                 build_table, keeper, 0);
+    api_init(&keeper->api, keeper, &keeper->socks, &rules);
+    ready_init(&keeper->look, on_look);
+    timer_init(&keeper->start_limit, on_start_limit);
+    keeper->crews = memory_allocate(config->service_count * sizeof(*keeper->crews));
+    keeper->picture = (struct picture){
+        .config = config,
+        .crews = keeper->crews,
+        .listeners = &keeper->listeners,
+        .workers = settings.count,
+    };
+}
+
+static int start(struct keeper *keeper, struct error *why)
+{
+    int result = leftover_clear(&keeper->folder, why);
+
+    if (result == 0)
+        result = watch_signals(keeper, why);
+    if (result == 0)
+        result = bind_traffic(keeper, why);
+    if (result == 0)
+        result = bind_control(keeper, why);
+    if (result < 0)
+        return result;
+    say_addresses(keeper);
+    result = start_crews(keeper, why);
+    if (result < 0)
+        return result;
+    loop_start_timer(&keeper->loop, &keeper->start_limit,
+                     (longest_start_ms(keeper->config) + START_SLACK_MS) * CLOCK_US_PER_MS);
+    keeper_look(keeper);
+    return 0;
+}
+
+/* What has to be there before anything else is. */
+static int found(struct keeper *keeper, struct error *why)
+{
+    int result = folder_open(&keeper->folder, keeper->config->state, why);
+
+    if (result == 0)
+        result = folder_lock(&keeper->folder, why);
+    if (result == 0)
+        result = folder_write_record(&keeper->folder, "keeper", getpid(), why);
+    if (result == 0)
+        result = segments_create_state(&keeper->states_fd, &keeper->states, why);
+    if (result == 0)
+        result = loop_init(&keeper->loop, why);
+    return result;
+}
+
+static void finish_parts(struct keeper *keeper)
+{
+    for (unsigned i = 0; i < keeper->control_count; i++) {
+        listener_stop(&keeper->control[i]);
+        descriptor_close(&keeper->control[i].watch.fd);
+    }
+    if (keeper->signals.on_events)
+        loop_remove(&keeper->loop, &keeper->signals);
+    descriptor_close(&keeper->signals.fd);
+    timer_stop(&keeper->start_limit);
+    ready_cancel(&keeper->look);
+    supervisor_finish(&keeper->supervisor);
+    for (unsigned i = 0; i < keeper->config->service_count; i++) {
+        if (keeper->crews[i].config)
+            crew_finish(&keeper->crews[i]);
+    }
+    free(keeper->crews);
+    publish_finish(&keeper->publish);
+    workers_finish(&keeper->workers);
+    listeners_finish(&keeper->listeners);
+    api_finish(&keeper->api);
+    loop_finish(&keeper->loop);
+    sock_group_finish(&keeper->socks);
+}
+
+static int run(struct keeper *keeper)
+{
+    struct error why;
+    int result = found(keeper, &why);
+
+    if (result < 0) {
+        fprintf(stderr, "roost: %s\n", why.text);
+        return 1;
+    }
+    keeper->access_fd = open_access_log(keeper->config->log.access);
+    init_parts(keeper);
+    result = start(keeper, &why);
+    if (result == 0)
+        loop_run(&keeper->loop);
+    else
+        fprintf(stderr, "roost: %s\n", why.text);
+    finish_parts(keeper);
+    segments_unmap_state(keeper->states);
+    descriptor_close(&keeper->states_fd);
+    descriptor_close(&keeper->access_fd);
+    folder_forget(&keeper->folder, "keeper");
+    return result < 0 ? 1 : keeper->status;
+}
+
+int keeper_run(const struct config *config)
+{
+    struct keeper *keeper = memory_allocate(sizeof(*keeper));
+    int status;
+
+    keeper->config = config;
+    keeper->folder = (struct folder){.run_fd = -1, .lock_fd = -1};
+    keeper->signals.fd = -1;
+    keeper->states_fd = -1;
+    keeper->access_fd = -1;
+    keeper->started_us = clock_now_us();
+    descriptor_raise_limit();
+    status = run(keeper);
+    folder_close(&keeper->folder);
+    free(keeper);
+    return status;
+}

@@ -1,0 +1,67 @@
+/*
+ * The keeper: the control plane's one process. Starts everything in order, hears signals, ends
+ * everything in order.
+ *
+ *     lock the state folder -> bind the addresses -> start the replicas -> all ready ->
+ *     table published -> workers accept
+ *
+ * It does no work of its own: crews know what is desired, the supervisor what lives, publish what
+ * the workers know, the api who asks.
+ */
+#pragma once
+
+#include "control/api.h"
+#include "control/config.h"
+#include "control/crew.h"
+#include "control/folder.h"
+#include "control/listeners.h"
+#include "control/picture.h"
+#include "control/publish.h"
+#include "control/workers.h"
+#include "net/listener.h"
+
+/* Addresses of the control port. */
+#define KEEPER_CONTROL_MAX 16
+
+enum keeper_phase {
+    KEEPER_STARTING, /* replicas, then workers */
+    KEEPER_SERVING,
+    KEEPER_DRAINING, /* workers end what runs */
+    KEEPER_STOPPING, /* replicas end */
+};
+
+struct keeper {
+    const struct config *config;
+    struct loop loop;
+    struct sock_group socks;
+    struct folder folder;
+    struct listeners listeners;
+    struct workers workers;
+    struct supervisor supervisor;
+    struct publish publish;
+    struct crew *crews; /* one for each service */
+    struct api api;
+    struct picture picture;
+    struct state_segment *states;
+    struct watch signals;
+    struct ready look;        /* whether the replicas are ready */
+    struct timer start_limit; /* the slowest replica has until then */
+    struct listener control[KEEPER_CONTROL_MAX];
+    struct address control_addresses[KEEPER_CONTROL_MAX];
+    unsigned control_count;
+    uint64_t started_us;
+    int states_fd;
+    int access_fd; /* -1: no access log */
+    int status;    /* the process's exit status */
+    unsigned stop_signals;
+    enum keeper_phase phase;
+};
+
+/* Runs until it is told to stop; returns the exit status. What went wrong was said on stderr. */
+int keeper_run(const struct config *config);
+
+/* The state of a replica changed. */
+void keeper_look(struct keeper *keeper);
+
+/* Does every worker serve, and does nobody end it? */
+bool keeper_is_serving(const struct keeper *keeper);

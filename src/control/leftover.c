@@ -1,0 +1,162 @@
+#include "control/leftover.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/descriptor.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "control/workers.h"
+#include "replica/driver_process.h"
+#include "replica/supervisor.h"
+
+#define SERVICES_MAX    256
+#define WORKERS_GONE_MS 5000
+#define GRACE_MS        5000
+#define QUEUED_BYTES    (1u << 20)
+
+/* ---- workers ---- */
+
+static int end_worker(const struct folder_record *record, struct error *why)
+{
+    int fd = folder_open_process(record);
+    struct pollfd gone = {.fd = fd, .events = POLLIN};
+    int result = 0;
+
+    if (fd < 0)
+        return 0;
+    syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+    if (poll(&gone, 1, WORKERS_GONE_MS) == 0)
+        result =
+            error_set(why, -EBUSY, "worker %d of an earlier start does not end", (int)record->pid);
+    close(fd);
+    log_event(LOG_WARN, "worker.left_over", LOG_NUMBER("pid", record->pid));
+    return result;
+}
+
+int leftover_clear(struct folder *folder, struct error *why)
+{
+    struct folder_record *records = memory_allocate(WORKERS_MAX * sizeof(*records));
+    unsigned count = folder_list_records(folder, "worker-", records, WORKERS_MAX);
+    int result = 0;
+
+    for (unsigned i = 0; result == 0 && i < count; i++) {
+        result = end_worker(&records[i], why);
+        if (result == 0)
+            folder_forget(folder, records[i].name);
+    }
+    free(records);
+    return result;
+}
+
+/* ---- replicas ---- */
+
+/* A supervisor that wants nothing. */
+struct sweep {
+    struct loop loop;
+    struct sock_group socks;
+    struct supervisor supervisor;
+    struct replica_plan plans[SERVICES_MAX];
+    char services[SERVICES_MAX][FOLDER_NAME_BYTES];
+    unsigned count;
+};
+
+static void on_gone(void *owner, struct replica *replica)
+{
+    (void)owner;
+    (void)replica;
+}
+
+static const struct supervisor_events sweep_events = {.on_gone = on_gone};
+
+static void on_stopped(void *owner)
+{
+    struct sweep *sweep = owner;
+
+    loop_stop(&sweep->loop);
+}
+
+static int add_service(struct sweep *sweep, const struct folder *folder, const char *service,
+                       struct error *why)
+{
+    static const char *const nothing[] = {"false", NULL};
+    char path[FOLDER_PATH_BYTES + FOLDER_NAME_BYTES + 16];
+    struct driver_process_settings settings = {.folder = path, .command = nothing};
+    struct replica_plan *plan = &sweep->plans[sweep->count];
+    int result;
+
+    snprintf(path, sizeof(path), "%s/replicas/%s", folder->run, service);
+    snprintf(sweep->services[sweep->count], FOLDER_NAME_BYTES, "%s", service);
+    *plan = (struct replica_plan){.service = sweep->services[sweep->count], .grace_ms = GRACE_MS};
+    result = driver_process_create(&sweep->loop, &settings, &plan->driver, why);
+    if (result < 0)
+        return result;
+    sweep->count++;
+    supervisor_sweep(&sweep->supervisor, plan);
+    return 0;
+}
+
+static int add_services(struct sweep *sweep, struct folder *folder, struct error *why)
+{
+    int fd = openat(folder->run_fd, "replicas", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+    DIR *files = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *file;
+    int result = 0;
+
+    if (!files) {
+        descriptor_close(&fd);
+        return 0;
+    }
+    while (result == 0 && sweep->count < SERVICES_MAX && (file = readdir(files))) {
+        if (file->d_name[0] != '.')
+            result = add_service(sweep, folder, file->d_name, why);
+    }
+    closedir(files);
+    return result;
+}
+
+static int run_sweep(struct sweep *sweep, struct folder *folder, struct error *why)
+{
+    int result;
+
+    sock_group_init(&sweep->socks, &sweep->loop, QUEUED_BYTES);
+    supervisor_init(&sweep->supervisor, &sweep->socks, &sweep_events, sweep);
+    result = add_services(sweep, folder, why);
+    if (result == 0 && sweep->count) {
+        supervisor_stop(&sweep->supervisor, 0, on_stopped, sweep);
+        loop_run(&sweep->loop);
+    }
+    supervisor_finish(&sweep->supervisor);
+    for (unsigned i = 0; i < sweep->count; i++)
+        driver_destroy(sweep->plans[i].driver);
+    loop_finish(&sweep->loop);
+    sock_group_finish(&sweep->socks);
+    return result;
+}
+
+static int end_replicas(struct folder *folder, struct error *why)
+{
+    struct sweep *sweep = memory_allocate(sizeof(*sweep));
+    int result = loop_init(&sweep->loop, why);
+
+    if (result == 0)
+        result = run_sweep(sweep, folder, why);
+    free(sweep);
+    return result;
+}
+
+int leftover_end(struct folder *folder, struct error *why)
+{
+    int result = leftover_clear(folder, why);
+
+    return result < 0 ? result : end_replicas(folder, why);
+}

@@ -1,0 +1,14 @@
+/*
+ * What a keeper that did not end in order has left behind: workers that still serve, replicas that
+ * still run. A new keeper takes it over or ends it; `roost stop` ends it.
+ */
+#pragma once
+
+#include "control/folder.h"
+
+/* Ends the workers of an earlier keeper, so that the addresses are free. The folder is locked. */
+MUST_USE int leftover_clear(struct folder *folder, struct error *why);
+
+/* Ends workers and replicas of an earlier keeper, the replicas politely at first; returns when
+ * nothing is left. The folder is locked. */
+MUST_USE int leftover_end(struct folder *folder, struct error *why);

@@ -1,0 +1,67 @@
+#include "control/live.h"
+
+#include "control/keeper.h"
+
+enum seat_state live_seat_state(enum replica_state state)
+{
+    switch (state) {
+    case REPLICA_STARTING:
+    case REPLICA_READY:
+        return SEAT_STARTING;
+    case REPLICA_WARMING:
+        return SEAT_WARMING;
+    case REPLICA_UP:
+        return SEAT_UP;
+    case REPLICA_DOWN:
+        return SEAT_DOWN;
+    case REPLICA_DEAD:
+    case REPLICA_PARKED:
+        return SEAT_DEAD;
+    case REPLICA_DRAINING:
+    case REPLICA_STOPPING:
+        return SEAT_DRAINING;
+    default:
+        return SEAT_EMPTY;
+    }
+}
+
+static void on_state(void *owner, struct replica *replica, enum replica_state before)
+{
+    struct keeper *keeper = owner;
+
+    (void)before;
+    segments_set_state(keeper->states, replica->seat, replica->incarnation,
+                       live_seat_state(replica->state));
+    keeper_look(keeper);
+}
+
+static struct crew *crew_of(const struct replica *replica)
+{
+    return CONTAINER_OF(replica->plan, struct crew, plan);
+}
+
+static void on_ready(void *owner, struct replica *replica)
+{
+    (void)owner;
+    crew_let_in(crew_of(replica), replica);
+}
+
+static bool is_idle(void *owner, const struct replica *replica)
+{
+    const struct keeper *keeper = owner;
+
+    return workers_in_flight(&keeper->workers, replica->seat) == 0;
+}
+
+static void on_gone(void *owner, struct replica *replica)
+{
+    (void)owner;
+    crew_forget(crew_of(replica), replica);
+}
+
+const struct supervisor_events live_events = {
+    .on_state = on_state,
+    .on_ready = on_ready,
+    .is_idle = is_idle,
+    .on_gone = on_gone,
+};

@@ -1,0 +1,12 @@
+/* Makes the driver a service asks for. */
+#pragma once
+
+#include "control/config.h"
+#include "control/folder.h"
+#include "net/loop.h"
+#include "replica/driver.h"
+
+/* *driver is the caller's. -ENOTSUP or another errno with a sentence. */
+MUST_USE int recruit_driver(struct loop *loop, const struct folder *folder,
+                            const struct config_service *service, struct driver **driver,
+                            struct error *why);

@@ -1,0 +1,493 @@
+#include "control/workers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#define WATCHDOG_US UINT64_C(500000)
+
+static void look_after(struct timer *timer);
+static void on_restart(struct timer *timer);
+
+void workers_init(struct workers *workers, const struct workers_settings *settings)
+{
+    *workers = (struct workers){
+        .loop = settings->loop,
+        .folder = settings->folder,
+        .listeners = settings->listeners,
+        .events = settings->events,
+        .owner = settings->owner,
+        .count = settings->count,
+        .posts = memory_allocate(settings->count * sizeof(struct workers_post)),
+        .gone = memory_allocate(sizeof(struct counts)),
+        .generation = clock_wall_ms(),
+        .table_fd = -1,
+        .states_fd = settings->states_fd,
+        .access_fd = settings->access_fd,
+    };
+    list_init(&workers->all);
+    timer_init(&workers->watchdog, look_after);
+    for (unsigned i = 0; i < workers->count; i++) {
+        workers->posts[i].workers = workers;
+        timer_init(&workers->posts[i].restart, on_restart);
+    }
+}
+
+void workers_finish(struct workers *workers)
+{
+    timer_stop(&workers->watchdog);
+    for (unsigned i = 0; i < workers->count; i++)
+        timer_stop(&workers->posts[i].restart);
+    descriptor_close(&workers->table_fd);
+    free(workers->posts);
+    free(workers->gone);
+    workers->posts = NULL;
+    workers->gone = NULL;
+    workers->count = 0;
+}
+
+/* ---- a worker's process ---- */
+
+/* In the child: only what a worker is to have, then `roost worker`. */
+static void become_worker(int link_fd)
+{
+    char name[] = "roost";
+    char word[] = "worker";
+    char *arguments[] = {name, word, NULL};
+    sigset_t none;
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    /* Out of the terminal's reach: what interrupts the keeper lets the workers finish. */
+    setsid();
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (null >= 0)
+        dup2(null, STDIN_FILENO);
+    if (link_fd == LINK_WORKER_FD)
+        fcntl(link_fd, F_SETFD, 0);
+    if (link_fd != LINK_WORKER_FD && dup2(link_fd, LINK_WORKER_FD) < 0)
+        _exit(126);
+    close_range(LINK_WORKER_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+    execv("/proc/self/exe", arguments);
+    _exit(127);
+}
+
+static void destroy_one(struct garbage *garbage)
+{
+    free(CONTAINER_OF(garbage, struct workers_one, garbage));
+}
+
+/* Takes a worker that has ended, or never was, out of everything. */
+static void dismiss(struct workers_one *one)
+{
+    struct workers *workers = one->workers;
+
+    link_stop(&one->link);
+    if (one->exit.on_events)
+        loop_remove(workers->loop, &one->exit);
+    descriptor_close(&one->exit.fd);
+    if (one->counts)
+        counts_fold(workers->gone, one->counts);
+    segments_unmap_counts(one->counts);
+    folder_forget(workers->folder, one->name);
+    list_remove(&one->list);
+    if (workers->posts[one->number].one == one)
+        workers->posts[one->number].one = NULL;
+    loop_dispose(workers->loop, &one->garbage, destroy_one);
+}
+
+static void pause_post(struct workers_post *post, const struct workers_one *one)
+{
+    struct workers *workers = post->workers;
+    bool is_soon = workers->loop->now_us < one->started_us + WORKERS_SOON_US;
+
+    loop_start_timer(workers->loop, &post->restart, post->pause_us);
+    if (!is_soon)
+        post->pause_us = 0;
+    else if (post->pause_us == 0)
+        post->pause_us = WORKERS_PAUSE_US;
+    else if (post->pause_us < WORKERS_PAUSE_MOST_US)
+        post->pause_us *= 2;
+}
+
+static void say_how_it_ended(const struct workers_one *one, const siginfo_t *info)
+{
+    enum log_level level = one->workers->is_stopping ? LOG_INFO : LOG_ERROR;
+
+    if (info->si_code == CLD_EXITED)
+        log_event(level, "worker.ended", LOG_NUMBER("worker", one->number),
+                  LOG_NUMBER("pid", one->pid), LOG_NUMBER("status", info->si_status));
+    else
+        log_event(level, "worker.ended", LOG_NUMBER("worker", one->number),
+                  LOG_NUMBER("pid", one->pid), LOG_TEXT("signal", strsignal(info->si_status)));
+}
+
+static void on_exit_event(struct watch *watch, uint32_t events)
+{
+    struct workers_one *one = CONTAINER_OF(watch, struct workers_one, exit);
+    struct workers *workers = one->workers;
+    struct workers_post *post = &workers->posts[one->number];
+    siginfo_t info = {0};
+
+    (void)events;
+    if (waitid(P_PIDFD, (id_t)watch->fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+        return;
+    say_how_it_ended(one, &info);
+    if (!one->is_ready)
+        workers->failures++;
+    if (!workers->is_stopping)
+        pause_post(post, one);
+    dismiss(one);
+    if (!workers->was_ready && workers->failures == WORKERS_FAILURES_MAX)
+        workers->events->on_failed(workers->owner, "the workers end before they are ready");
+    workers->events->on_adopted(workers->owner);
+    if (workers->is_stopping && list_is_empty(&workers->all))
+        workers->events->on_gone(workers->owner);
+}
+
+static void check_ready(struct workers *workers)
+{
+    if (workers->was_ready || workers->is_stopping)
+        return;
+    for (unsigned i = 0; i < workers->count; i++) {
+        if (!workers->posts[i].one || !workers->posts[i].one->is_ready)
+            return;
+    }
+    workers->was_ready = true;
+    workers->events->on_ready(workers->owner);
+}
+
+static void on_message(struct link *link, const struct link_message *message, int fd)
+{
+    struct workers_one *one = CONTAINER_OF(link, struct workers_one, link);
+    struct workers *workers = one->workers;
+
+    descriptor_close(&fd); /* a worker has none to give */
+    switch (message->kind) {
+    case LINK_READY:
+        one->is_ready = true;
+        log_event(LOG_INFO, "worker.ready", LOG_NUMBER("worker", one->number),
+                  LOG_NUMBER("pid", one->pid));
+        check_ready(workers);
+        return;
+    case LINK_ADOPTED:
+        if (message->number <= one->sent && message->number > one->adopted)
+            one->adopted = message->number;
+        workers->events->on_adopted(workers->owner);
+        return;
+    case LINK_WANT_STREAM:
+        workers->events->on_want_stream(workers->owner, one);
+        return;
+    default:
+        log_event(LOG_ERROR, "worker.nonsense", LOG_NUMBER("worker", one->number),
+                  LOG_NUMBER("kind", message->kind));
+        kill(one->pid, SIGKILL);
+    }
+}
+
+static void on_closed(struct link *link)
+{
+    struct workers_one *one = CONTAINER_OF(link, struct workers_one, link);
+
+    /* A worker without its link hears of no table: it is of no use. Mostly it is dead already. */
+    if (!one->workers->is_stopping)
+        kill(one->pid, SIGKILL);
+}
+
+static int hand_over(struct workers_one *one, int handover_fd, int counts_fd)
+{
+    const struct workers *workers = one->workers;
+    const struct listeners *listeners = workers->listeners;
+    int result = 0;
+
+    for (unsigned i = 0; result == 0 && i < listeners->count; i++) {
+        const struct listeners_one *address = &listeners->all[i];
+
+        /* Sockets of an earlier, larger generation have to be served by somebody. */
+        for (unsigned j = one->number; result == 0 && j < address->count; j += workers->count)
+            result = link_send(&one->link, LINK_LISTENER, i, address->sockets[j]);
+    }
+    if (result == 0)
+        result = link_send(&one->link, LINK_HANDOVER, 0, handover_fd);
+    if (result == 0)
+        result = link_send(&one->link, LINK_STATES, 0, workers->states_fd);
+    if (result == 0)
+        result = link_send(&one->link, LINK_COUNTS, 0, counts_fd);
+    if (result == 0 && workers->access_fd >= 0)
+        result = link_send(&one->link, LINK_ACCESS_LOG, 0, workers->access_fd);
+    if (result == 0)
+        result = link_send(&one->link, LINK_TABLE, workers->epoch, workers->table_fd);
+    one->sent = workers->epoch;
+    if (result == 0)
+        result = link_send(&one->link, LINK_START, 0, -1);
+    return result;
+}
+
+/* The process itself. Both ends of the link are the callee's. */
+static int launch(struct workers_one *one, int ends[2], struct error *why)
+{
+    int result;
+
+    one->pid = fork();
+    if (one->pid == 0)
+        become_worker(ends[1]);
+    descriptor_close(&ends[1]);
+    if (one->pid < 0) {
+        result = error_set(why, -errno, "cannot start a worker: %s", strerror(errno));
+        descriptor_close(&ends[0]);
+        return result;
+    }
+    one->exit.fd = (int)syscall(SYS_pidfd_open, one->pid, 0);
+    if (one->exit.fd < 0) {
+        result = error_set(why, -errno, "cannot watch a worker: %s", strerror(errno));
+        kill(one->pid, SIGKILL);
+        waitpid(one->pid, NULL, 0);
+        descriptor_close(&ends[0]);
+        return result;
+    }
+    result = loop_add(one->workers->loop, &one->exit, EPOLLIN, on_exit_event);
+    if (result == 0)
+        return link_start(&one->link, one->workers->loop, ends[0], on_message, on_closed, one);
+    descriptor_close(&ends[0]);
+    return result;
+}
+
+/* Starts the worker and gives it everything; on failure nothing of it is left but what on_exit
+ * clears away. */
+static int employ(struct workers_one *one, struct error *why)
+{
+    struct workers *workers = one->workers;
+    int ends[2] = {-1, -1};
+    int handover_fd = -1;
+    int counts_fd = -1;
+    int result = segments_create_counts(&counts_fd, &one->counts, why);
+
+    if (result == 0)
+        result = handover_fd = folder_listen(workers->folder, one->name, why);
+    if (result >= 0)
+        result = link_pair(ends, why);
+    if (result == 0)
+        result = launch(one, ends, why);
+    if (result == 0)
+        result = folder_write_record(workers->folder, one->name, one->pid, why);
+    if (result == 0) {
+        result = hand_over(one, handover_fd, counts_fd);
+        if (result < 0)
+            error_set(why, result, "cannot tell a worker what it needs: %s", strerror(-result));
+    }
+    descriptor_close(&handover_fd);
+    descriptor_close(&counts_fd);
+    return result;
+}
+
+static int spawn(struct workers *workers, unsigned number, struct error *why)
+{
+    struct workers_one *one = memory_allocate(sizeof(*one));
+    int result;
+
+    *one = (struct workers_one){
+        .workers = workers,
+        .number = number,
+        .exit.fd = -1,
+        .started_us = workers->loop->now_us,
+    };
+    list_append(&workers->all, &one->list);
+    snprintf(one->name, sizeof(one->name), "worker-%" PRIu64 "-%" PRIu64, workers->generation,
+             workers->spawned++);
+    workers->posts[number].one = one;
+    result = employ(one, why);
+    if (result == 0)
+        return 0;
+    if (one->exit.on_events)
+        kill(one->pid, SIGKILL); /* the rest when it has ended */
+    else
+        dismiss(one);
+    return result;
+}
+
+static void on_restart(struct timer *timer)
+{
+    struct workers_post *post = CONTAINER_OF(timer, struct workers_post, restart);
+    struct workers *workers = post->workers;
+    struct error why = {0};
+
+    if (workers->is_stopping || post->one)
+        return;
+    if (spawn(workers, (unsigned)(post - workers->posts), &why) == 0)
+        return;
+    log_event(LOG_ERROR, "worker.failed", LOG_TEXT("reason", why.text));
+    if (!post->one)
+        loop_start_timer(workers->loop, timer, WORKERS_PAUSE_MOST_US);
+}
+
+int workers_start(struct workers *workers, struct error *why)
+{
+    for (unsigned i = 0; i < workers->count; i++) {
+        int result = spawn(workers, i, why);
+
+        if (result < 0)
+            return result;
+    }
+    loop_start_timer(workers->loop, &workers->watchdog, WATCHDOG_US);
+    return 0;
+}
+
+/* ---- telling them ---- */
+
+static void send_table_to(struct workers_one *one)
+{
+    struct workers *workers = one->workers;
+
+    if (one->sent == workers->epoch)
+        return;
+    /* Where it does not read, the watchdog tries again. */
+    if (link_send(&one->link, LINK_TABLE, workers->epoch, workers->table_fd) == 0)
+        one->sent = workers->epoch;
+}
+
+void workers_send_table(struct workers *workers, uint64_t epoch, int fd)
+{
+    descriptor_close(&workers->table_fd);
+    workers->table_fd = fd;
+    workers->epoch = epoch;
+    LIST_FOR_EACH (at, &workers->all) {
+        send_table_to(CONTAINER_OF(at, struct workers_one, list));
+    }
+}
+
+void workers_send_access_log(struct workers *workers, int fd)
+{
+    workers->access_fd = fd;
+    LIST_FOR_EACH (at, &workers->all) {
+        struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
+
+        if (link_send(&one->link, LINK_ACCESS_LOG, 0, fd) < 0)
+            log_event(LOG_WARN, "worker.deaf", LOG_NUMBER("worker", one->number));
+    }
+}
+
+uint64_t workers_adopted(const struct workers *workers)
+{
+    uint64_t least = UINT64_MAX;
+
+    LIST_FOR_EACH (at, &workers->all) {
+        const struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
+
+        least = one->adopted < least ? one->adopted : least;
+    }
+    return least;
+}
+
+/* Aborts a worker that owes an answer and does not turn; the keeper's own pauses do not count. */
+static void look_at(struct workers_one *one, uint64_t step_us)
+{
+    uint64_t turns = SEGMENTS_READ(one->counts->turns);
+
+    send_table_to(one);
+    if (turns != one->turns || one->adopted == one->workers->epoch) {
+        one->turns = turns;
+        one->still_us = 0;
+        return;
+    }
+    one->still_us += step_us;
+    if (one->still_us < WORKERS_STUCK_US)
+        return;
+    log_event(LOG_ERROR, "worker.stuck", LOG_NUMBER("worker", one->number),
+              LOG_NUMBER("pid", one->pid));
+    one->still_us = 0;
+    kill(one->pid, SIGABRT);
+}
+
+static void look_after(struct timer *timer)
+{
+    struct workers *workers = CONTAINER_OF(timer, struct workers, watchdog);
+    uint64_t step_us = WATCHDOG_US;
+
+    LIST_FOR_EACH (at, &workers->all) {
+        look_at(CONTAINER_OF(at, struct workers_one, list), step_us);
+    }
+    loop_start_timer(workers->loop, timer, WATCHDOG_US);
+}
+
+/* ---- the end ---- */
+
+static void stop_posts(struct workers *workers)
+{
+    workers->is_stopping = true;
+    for (unsigned i = 0; i < workers->count; i++)
+        timer_stop(&workers->posts[i].restart);
+    if (list_is_empty(&workers->all))
+        workers->events->on_gone(workers->owner);
+}
+
+void workers_drain(struct workers *workers, uint32_t within_ms)
+{
+    LIST_FOR_EACH (at, &workers->all) {
+        struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
+
+        if (link_send(&one->link, LINK_DRAIN, within_ms, -1) < 0)
+            kill(one->pid, SIGKILL);
+    }
+    stop_posts(workers);
+}
+
+void workers_kill(struct workers *workers)
+{
+    LIST_FOR_EACH (at, &workers->all) {
+        kill(CONTAINER_OF(at, struct workers_one, list)->pid, SIGKILL);
+    }
+    stop_posts(workers);
+}
+
+/* ---- what they counted ---- */
+
+struct counts_total workers_count_total(const struct workers *workers)
+{
+    struct counts_total sum = workers->gone->total;
+
+    LIST_FOR_EACH (at, &workers->all) {
+        const struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
+
+        if (one->counts)
+            counts_add_total(&sum, one->counts);
+    }
+    return sum;
+}
+
+void workers_count_seat(const struct workers *workers, uint32_t seat, struct counts_seat *sum)
+{
+    *sum = workers->gone->seats[seat];
+    LIST_FOR_EACH (at, &workers->all) {
+        const struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
+
+        if (one->counts)
+            counts_add_seat(sum, one->counts, seat);
+    }
+}
+
+uint32_t workers_in_flight(const struct workers *workers, uint32_t seat)
+{
+    uint32_t sum = 0;
+
+    LIST_FOR_EACH (at, &workers->all) {
+        const struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
+
+        if (one->counts)
+            sum += SEGMENTS_READ(one->counts->seats[seat].in_flight);
+    }
+    return sum;
+}
