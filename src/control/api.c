@@ -14,6 +14,7 @@
 #define HEAD_BYTES        (32 * 1024)
 #define FIELDS_BYTES_MAX  2048
 #define SENTENCE_BYTES    1024
+#define REAL_DIGITS       9
 #define LINK_FIELD        VIEW("X-Roost-Link")
 
 /* A client that reads a long answer this slowly is let go. */
@@ -77,7 +78,7 @@ void api_answer(struct api_request *request, uint16_t status, const char *type, 
 
 void api_answer_json(struct api_request *request, uint16_t status, json_t *body)
 {
-    char *text = json_dumps(body, JSON_COMPACT);
+    char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
 
     api_answer(request, status, "application/json", view_of(text ? text : "{}"));
     free(text);

@@ -222,8 +222,8 @@ static void tell_workers(struct crew_call *call, publish_fn on_adopted)
 
     publish_change(crew->publish, &call->waiter, on_adopted);
     loop_start_timer(crew->loop, &call->timer, CREW_ADOPTION_US);
-    crew->events->on_changed(crew->owner, crew, call->is_removal ? "removed" : "added", call->cause,
-                             call->names, call->count);
+    crew->events->on_changed(crew->owner, crew, call->is_removal ? "pool.removed" : "pool.added",
+                             call->cause, call->names, call->count);
 }
 
 /* ---- adding ---- */

@@ -28,10 +28,12 @@ enum seat_state live_seat_state(enum replica_state state)
 static void on_state(void *owner, struct replica *replica, enum replica_state before)
 {
     struct keeper *keeper = owner;
+    enum seat_state state = live_seat_state(replica->state);
 
     (void)before;
-    segments_set_state(keeper->states, replica->seat, replica->incarnation,
-                       live_seat_state(replica->state));
+    segments_set_state(keeper->states, replica->seat, replica->incarnation, state);
+    if (state == SEAT_DOWN || state == SEAT_DEAD)
+        workers_look(&keeper->workers);
     keeper_look(keeper);
 }
 

@@ -22,6 +22,7 @@
 
 static void look_after(struct timer *timer);
 static void on_restart(struct timer *timer);
+static void on_look(struct ready *ready);
 
 void workers_init(struct workers *workers, const struct workers_settings *settings)
 {
@@ -41,6 +42,7 @@ void workers_init(struct workers *workers, const struct workers_settings *settin
     };
     list_init(&workers->all);
     timer_init(&workers->watchdog, look_after);
+    ready_init(&workers->look, on_look);
     for (unsigned i = 0; i < workers->count; i++) {
         workers->posts[i].workers = workers;
         timer_init(&workers->posts[i].restart, on_restart);
@@ -50,6 +52,7 @@ void workers_init(struct workers *workers, const struct workers_settings *settin
 void workers_finish(struct workers *workers)
 {
     timer_stop(&workers->watchdog);
+    ready_cancel(&workers->look);
     for (unsigned i = 0; i < workers->count; i++)
         timer_stop(&workers->posts[i].restart);
     descriptor_close(&workers->table_fd);
@@ -367,6 +370,21 @@ void workers_send_table(struct workers *workers, uint64_t epoch, int fd)
     LIST_FOR_EACH (at, &workers->all) {
         send_table_to(CONTAINER_OF(at, struct workers_one, list));
     }
+}
+
+static void on_look(struct ready *ready)
+{
+    struct workers *workers = CONTAINER_OF(ready, struct workers, look);
+
+    LIST_FOR_EACH (at, &workers->all) {
+        /* One that does not read looks by itself when it does. */
+        (void)!link_send(&CONTAINER_OF(at, struct workers_one, list)->link, LINK_LOOK, 0, -1);
+    }
+}
+
+void workers_look(struct workers *workers)
+{
+    loop_make_ready(workers->loop, &workers->look);
 }
 
 void workers_send_access_log(struct workers *workers, int fd)

@@ -82,6 +82,7 @@ struct workers {
     unsigned count; /* of posts */
     struct counts *gone;
     struct timer watchdog;
+    struct ready look;   /* they are to look at the states */
     uint64_t generation; /* names this start's workers in the run folder */
     uint64_t epoch;
     uint64_t spawned;
@@ -115,6 +116,9 @@ MUST_USE int workers_start(struct workers *workers, struct error *why);
 
 /* Everybody is to use that table from now on, those that start later too. `fd` becomes ours. */
 void workers_send_table(struct workers *workers, uint64_t epoch, int fd);
+
+/* States in the segment have changed for the worse: told once a turn. */
+void workers_look(struct workers *workers);
 
 /* Where access log lines go from now on; -1: nowhere. The caller keeps it open. */
 void workers_send_access_log(struct workers *workers, int fd);
