@@ -34,6 +34,7 @@ int balance_build(const struct balance_options *options, const struct balance_me
                   size_t count, struct balance_image **image, struct error *why)
 {
     struct scheme_input input = {.options = *options, .members = members};
+    struct balance_image *built = NULL;
     struct roster roster;
     const struct scheme *scheme;
     int answer = balance_check(&input.options, why);
@@ -46,8 +47,10 @@ int balance_build(const struct balance_options *options, const struct balance_me
     if (answer < 0)
         return answer;
     input.roster = &roster;
-    answer = scheme->build(&input, image, why);
+    answer = scheme->build(&input, &built, why);
     roster_finish(&roster);
+    if (answer == 0)
+        *image = built;
     return answer;
 }
 

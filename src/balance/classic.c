@@ -26,14 +26,15 @@ struct classic {
 
 static int check_functions(struct balance_options *options, struct error *why)
 {
-    if (!options->request_hash)
-        options->request_hash = classic_hash_request_name(0);
-    if (!options->server_hash)
-        options->server_hash = classic_hash_server_name(0);
-    if (classic_hash_find_request(options->request_hash) < 0)
+    int request = options->request_hash ? classic_hash_find_request(options->request_hash) : 0;
+    int server = options->server_hash ? classic_hash_find_server(options->server_hash) : 0;
+
+    if (request < 0)
         return error_set(why, -EINVAL, "there is no request_hash \"%s\"", options->request_hash);
-    if (classic_hash_find_server(options->server_hash) < 0)
+    if (server < 0)
         return error_set(why, -EINVAL, "there is no server_hash \"%s\"", options->server_hash);
+    options->request_hash = classic_hash_request_name((unsigned)request);
+    options->server_hash = classic_hash_server_name((unsigned)server);
     return 0;
 }
 

@@ -60,11 +60,15 @@ int image_create(const struct scheme_input *input, size_t table_bytes, struct ba
     if (table_bytes > UINT32_MAX || head.bytes > UINT32_MAX)
         return error_set(why, -E2BIG, "the table would take more than 4 GiB");
     memcpy(head.secret, input->secret, sizeof(head.secret));
-    *image = aligned_alloc(BALANCE_ALIGNMENT, head.bytes);
-    if (!*image)
-        return error_set(why, -ENOMEM, "no memory for a table of %llu bytes",
-                         (unsigned long long)head.bytes);
-    memset(*image, 0, head.bytes);
+    if (!*image || (*image)->bytes < head.bytes) {
+        free(*image);
+        *image = aligned_alloc(BALANCE_ALIGNMENT, head.bytes);
+        if (!*image)
+            return error_set(why, -ENOMEM, "no memory for a table of %llu bytes",
+                             (unsigned long long)head.bytes);
+        memset(*image, 0, head.bytes);
+    }
+    memset(*image, 0, head.table);
     memcpy(*image, &head, sizeof(head));
     write_members(*image, input);
     return 0;

@@ -4,8 +4,10 @@
 #include "balance/scheme.h"
 
 /*
- * An image whose table is `table_bytes` of zeros, for the scheme to fill. Owner: the caller, ends
- * with balance_destroy(). -E2BIG with a sentence where it would pass 4 GiB.
+ * An image with a table of `table_bytes`, for the scheme to fill. *image is NULL or one that is
+ * used again if it is large enough, its table as it was, and freed if not; a new table is zeros.
+ * Owner: the caller, ends with balance_destroy(). -E2BIG with a sentence where it would pass 4
+ * GiB.
  */
 MUST_USE int image_create(const struct scheme_input *input, size_t table_bytes,
                           struct balance_image **image, struct error *why);

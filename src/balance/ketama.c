@@ -230,6 +230,20 @@ static unsigned ketama_pick(const struct balance_image *image, uint64_t hash,
     return clockwise_pick(&ring, may_use, context, rank);
 }
 
+static unsigned ketama_run(const struct balance_image *image, uint64_t at, uint64_t *end)
+{
+    const struct ketama *table = image_table_of(image);
+    const uint32_t *places = (const uint32_t *)((const char *)table + table->places);
+    struct clockwise ring;
+
+    if (table->points == 0)
+        return BALANCE_NONE;
+    ring = find_point(image, at);
+    if (places[ring.start] >= at)
+        *end = places[ring.start] + UINT64_C(1);
+    return ring.owners[ring.start];
+}
+
 const struct scheme ketama_scheme = {
     .name = "ketama",
     .is_keyed = true,
@@ -238,4 +252,6 @@ const struct scheme ketama_scheme = {
     .hash = ketama_hash,
     .owner = ketama_owner,
     .pick = ketama_pick,
+    .places = UINT64_C(1) << 32,
+    .run = ketama_run,
 };

@@ -41,6 +41,11 @@ struct scheme {
     uint32_t (*slot)(const struct balance_image *image, uint64_t hash);
     unsigned (*slot_owner)(const struct balance_image *image, uint32_t slot);
 
+    /* Where there are no slots: how many places a hash may have (a hash is its place), and the
+     * owner of `at` with the end of the run of places from there on that are all its. */
+    uint64_t places;
+    unsigned (*run)(const struct balance_image *image, uint64_t at, uint64_t *end);
+
     /* As balance_virtual(); NULL where there are none. */
     int (*virtual_server)(const struct balance_image *image, uint64_t hash);
 };

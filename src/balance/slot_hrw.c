@@ -1,11 +1,12 @@
 /* The default scheme: a table of slots, each with its members ranked by weighted rendezvous
  * hashing, and a cap on what a member may own (see slot_table.h and slot_cost.h). */
+#include "balance/slot_hrw.h"
+
 #include <errno.h>
 
 #include "balance/digest.h"
 #include "balance/image.h"
 #include "balance/slot_cost.h"
-#include "balance/slot_hrw.h"
 #include "balance/slot_settle.h"
 #include "balance/slot_table.h"
 
@@ -28,14 +29,23 @@ unsigned slot_hrw_bits(uint32_t slots)
     return (unsigned)__builtin_ctz(slots);
 }
 
-int slot_hrw_write(const struct scheme_input *input, const struct slot_table *table,
-                   struct balance_image **image, struct error *why)
+int slot_hrw_prepare(const struct scheme_input *input, struct balance_image **image,
+                     struct error *why)
 {
     int answer = image_create(input, input->options.slots * sizeof(uint64_t), image, why);
 
+    if (answer == 0)
+        (*image)->shift = 64 - slot_hrw_bits(input->options.slots);
+    return answer;
+}
+
+int slot_hrw_write(const struct scheme_input *input, const struct slot_table *table,
+                   struct balance_image **image, struct error *why)
+{
+    int answer = slot_hrw_prepare(input, image, why);
+
     if (answer < 0)
         return answer;
-    (*image)->shift = 64 - slot_hrw_bits(input->options.slots);
     slot_settle(table, input->options.cap, image_table(*image));
     return 0;
 }

@@ -310,6 +310,12 @@ static void change_holder(struct slot_table *table, uint32_t slot, uint16_t plac
     }
 }
 
+static void note_slots(struct slot_table *table, const uint32_t *slots, unsigned count)
+{
+    for (unsigned i = 0; table->undo && i < count; i++)
+        slot_table_note(table, slots[i]);
+}
+
 void slot_rank_change(struct slot_table *table, uint16_t place, uint32_t before)
 {
     const struct balance_entry *member = &table->members[place];
@@ -319,9 +325,11 @@ void slot_rank_change(struct slot_table *table, uint16_t place, uint32_t before)
     for (uint32_t start = 0; start < table->slots; start += size) {
         unsigned count = before ? gather_holders(table, start, size, place, slots) : 0;
 
+        note_slots(table, slots, count);
         for (unsigned i = 0; i < count; i++)
             change_holder(table, slots[i], place, before);
         count = member->weight > before ? gather_candidates(table, start, size, member, slots) : 0;
+        note_slots(table, slots, count);
         for (unsigned i = 0; i < count; i++) {
             if (!find_lane(table->ranks[slots[i]], place))
                 insert_member(table, slots[i], place);

@@ -1,6 +1,7 @@
 #include "balance/slot_settle.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "balance/slot_cost.h"
 #include "base/memory.h"
@@ -66,6 +67,20 @@ static uint64_t settle_full(const struct slot_table *table, uint32_t slot, const
     return word << 16 | find_room(table, slot, room);
 }
 
+/* All slots in order, each of `room` taking what it may. */
+static void settle(const struct slot_table *table, uint32_t *room, const uint16_t *indexes,
+                   uint64_t *words)
+{
+    for (uint32_t slot = 0; slot < table->slots; slot++) {
+        uint64_t word = table->ranks[slot];
+
+        if (UNLIKELY(room[word & 0xffff] == 0))
+            word = settle_full(table, slot, room);
+        room[word & 0xffff]--;
+        words[slot] = translate(indexes, word);
+    }
+}
+
 void slot_settle(const struct slot_table *table, uint32_t cap, uint64_t *words)
 {
     uint32_t *room;
@@ -80,13 +95,32 @@ void slot_settle(const struct slot_table *table, uint32_t cap, uint64_t *words)
         if (table->members[i].weight)
             room[i] = slot_settle_cap(table->slots, cap, &table->members[i], table->weights);
     }
-    for (uint32_t slot = 0; slot < table->slots; slot++) {
-        uint64_t word = table->ranks[slot];
+    settle(table, room, table->indexes, words);
+    free(room);
+}
 
-        if (UNLIKELY(room[word & 0xffff] == 0))
-            word = settle_full(table, slot, room);
-        room[word & 0xffff]--;
-        words[slot] = translate(table->indexes, word);
+void slot_settle_without(const struct slot_table *table, const struct roster *roster, uint32_t cap,
+                         uint64_t *words)
+{
+    uint32_t *room = memory_allocate((table->places + 1) * sizeof(*room));
+    uint16_t *indexes = memory_allocate((BALANCE_NONE + 1) * sizeof(*indexes));
+
+    memset(indexes, 0xff, (BALANCE_NONE + 1) * sizeof(*indexes));
+    for (uint32_t i = 0; i < table->places; i++) {
+        const struct balance_entry *member = &table->members[i];
+        unsigned index = member->weight ? roster_find(roster, member->low) : BALANCE_NONE;
+
+        if (index == BALANCE_NONE || roster->entries[index].weight == 0)
+            continue;
+        indexes[i] = (uint16_t)index;
+        room[i] = cap == BALANCE_CAP_OFF
+                      ? table->slots
+                      : slot_settle_cap(table->slots, cap, member, roster->weights);
     }
+    if (roster->active)
+        settle(table, room, indexes, words);
+    else
+        memset(words, 0xff, table->slots * sizeof(*words));
+    free(indexes);
     free(room);
 }

@@ -10,6 +10,22 @@
 /* More changes than this are cheaper done anew. */
 #define CHANGES_MAX(active) ((active) / 8 + 2)
 
+/* A slot as it was before a trial changed it. */
+struct slot_note {
+    uint64_t ranks;
+    uint64_t last;
+    uint32_t slot;
+};
+
+/* Everything a trial may change. */
+struct slot_undo {
+    struct slot_table before; /* its scalars; `members` is a copy of the places */
+    uint16_t *indexes;        /* of the places */
+    struct slot_note *notes;
+    size_t count;
+    size_t capacity;
+};
+
 struct slot_table *slot_table_create(unsigned bits, const uint8_t secret[BALANCE_SECRET_BYTES])
 {
     struct slot_table *table = memory_allocate(sizeof(*table));
@@ -78,11 +94,12 @@ static void set_all(struct slot_table *table, const struct roster *roster)
     slot_rank_all(table);
 }
 
-/* Where the members are in `roster`, and back; returns how many differ. */
-static uint32_t match_places(const struct slot_table *table, const struct roster *roster,
-                             uint16_t *index_of, uint16_t *place_of)
+/* Where the members are in `roster`, and back. */
+static struct slot_difference match_places(const struct slot_table *table,
+                                           const struct roster *roster, uint16_t *index_of,
+                                           uint16_t *place_of)
 {
-    uint32_t changes = 0;
+    struct slot_difference difference = {0};
 
     memset(place_of, 0xff, roster->count * sizeof(*place_of));
     for (uint32_t place = 0; place < table->places; place++) {
@@ -94,12 +111,31 @@ static uint32_t match_places(const struct slot_table *table, const struct roster
         index_of[place] = (uint16_t)index;
         if (index != BALANCE_NONE)
             place_of[index] = (uint16_t)place;
-        changes += member->weight &&
-                   (index == BALANCE_NONE || roster->entries[index].weight != member->weight);
+        if (member->weight && index == BALANCE_NONE)
+            difference.removed++;
+        else if (member->weight)
+            difference.other += roster->entries[index].weight != member->weight;
     }
     for (uint32_t i = 0; i < roster->count; i++)
-        changes += place_of[i] == BALANCE_NONE && roster->entries[i].weight != 0;
-    return changes;
+        difference.other += place_of[i] == BALANCE_NONE && roster->entries[i].weight != 0;
+    return difference;
+}
+
+struct slot_difference slot_table_compare(const struct slot_table *table,
+                                          const struct roster *roster)
+{
+    uint16_t *index_of = memory_allocate((table->places + 1) * sizeof(*index_of));
+    uint16_t *place_of = memory_allocate((roster->count + 1) * sizeof(*place_of));
+    struct slot_difference difference = match_places(table, roster, index_of, place_of);
+
+    free(index_of);
+    free(place_of);
+    return difference;
+}
+
+bool slot_table_is_few(const struct slot_table *table, struct slot_difference difference)
+{
+    return table->active && difference.removed + difference.other <= CHANGES_MAX(table->active);
 }
 
 /* Whether one weight is all there is, before the changes and after. */
@@ -174,15 +210,65 @@ void slot_table_set(struct slot_table *table, const struct roster *roster)
 {
     uint16_t *index_of = memory_allocate((table->places + 1) * sizeof(*index_of));
     uint16_t *place_of = memory_allocate((roster->count + 1) * sizeof(*place_of));
-    uint32_t changes = match_places(table, roster, index_of, place_of);
-    bool is_new = table->active == 0 || changes > CHANGES_MAX(table->active);
+    struct slot_difference difference = match_places(table, roster, index_of, place_of);
 
     table->is_even = is_even(table, roster);
-    if (is_new)
-        set_all(table, roster);
-    else
+    if (slot_table_is_few(table, difference))
         set_changes(table, roster, index_of, place_of);
+    else
+        set_all(table, roster);
     table->indexes[BALANCE_NONE] = BALANCE_NONE;
     free(index_of);
     free(place_of);
+}
+
+void slot_table_begin_trial(struct slot_table *table)
+{
+    struct slot_undo *undo = memory_allocate(sizeof(*undo));
+    size_t members = table->places * sizeof(*table->members);
+    size_t indexes = table->places * sizeof(*table->indexes);
+
+    undo->before = *table;
+    undo->before.members = memory_allocate(members);
+    undo->indexes = memory_allocate(indexes);
+    if (table->places) {
+        memcpy(undo->before.members, table->members, members);
+        memcpy(undo->indexes, table->indexes, indexes);
+    }
+    table->undo = undo;
+}
+
+void slot_table_note(struct slot_table *table, uint32_t slot)
+{
+    struct slot_undo *undo = table->undo;
+
+    if (undo->count == undo->capacity) {
+        undo->capacity = undo->capacity ? undo->capacity * 2 : 1024;
+        undo->notes = memory_resize(undo->notes, undo->capacity * sizeof(*undo->notes));
+    }
+    undo->notes[undo->count++] = (struct slot_note){table->ranks[slot], table->lasts[slot], slot};
+}
+
+void slot_table_end_trial(struct slot_table *table)
+{
+    struct slot_undo *undo = table->undo;
+
+    /* Backwards: of a slot noted twice the first note is right. */
+    for (size_t i = undo->count; i > 0; i--) {
+        table->ranks[undo->notes[i - 1].slot] = undo->notes[i - 1].ranks;
+        table->lasts[undo->notes[i - 1].slot] = undo->notes[i - 1].last;
+    }
+    table->places = undo->before.places;
+    table->active = undo->before.active;
+    table->weights = undo->before.weights;
+    table->is_even = undo->before.is_even;
+    if (table->places) {
+        memcpy(table->members, undo->before.members, table->places * sizeof(*table->members));
+        memcpy(table->indexes, undo->indexes, table->places * sizeof(*table->indexes));
+    }
+    free(undo->before.members);
+    free(undo->indexes);
+    free(undo->notes);
+    free(undo);
+    table->undo = NULL;
 }

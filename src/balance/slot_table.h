@@ -13,6 +13,8 @@
  * Members are numbered by their place: stable as long as a member is there, unlike its index in
  * whatever list it was given in.
  */
+struct slot_undo;
+
 struct slot_table {
     unsigned bits;
     uint32_t slots;
@@ -28,6 +30,7 @@ struct slot_table {
     uint16_t *indexes;      /* by place: the index in the last roster; [NONE] is NONE */
     uint16_t *sifted;       /* room for `capacity` places while a slot's are sifted */
     uint64_t *sifted_pairs; /* and for their pairs' hashes */
+    struct slot_undo *undo; /* what a trial changed so far, else NULL */
 };
 
 /* For 2^bits slots; empty. */
@@ -39,3 +42,25 @@ void slot_table_destroy(struct slot_table *table);
 /* Makes the members those of `roster`, in place of those it had: by increments where few differ,
  * else anew. */
 void slot_table_set(struct slot_table *table, const struct roster *roster);
+
+/* How the members of `roster` differ from those of the table. */
+struct slot_difference {
+    uint32_t removed;
+    uint32_t other; /* added, or of another weight */
+};
+
+struct slot_difference slot_table_compare(const struct slot_table *table,
+                                          const struct roster *roster);
+
+/* Whether so few changes are done by increments. */
+bool slot_table_is_few(const struct slot_table *table, struct slot_difference difference);
+
+/*
+ * A trial: between the two, one slot_table_set() with few changes; the second takes it back, at
+ * the cost of the slots it changed.
+ */
+void slot_table_begin_trial(struct slot_table *table);
+void slot_table_end_trial(struct slot_table *table);
+
+/* Notes what a slot was, during a trial. */
+void slot_table_note(struct slot_table *table, uint32_t slot);
