@@ -1,0 +1,607 @@
+#include "rig.h"
+
+#define TEXT_BYTES (64 * 1024)
+
+static void assert_starts_with(const char *text, const char *start)
+{
+    if (strncmp(text, start, strlen(start)) != 0)
+        fail_msg("expected \"%s…\", got \"%s\"", start, text);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("expected \"%s\" in \"%s\"", part, text);
+}
+
+static void assert_has_not(const char *text, const char *part)
+{
+    if (strstr(text, part))
+        fail_msg("did not expect \"%s\" in \"%s\"", part, text);
+}
+
+static void a_request_reaches_its_replica_and_the_answer_comes_back(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct rig rig;
+    unsigned which;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_ASSIGNMENT);
+    client = rig_client(&rig);
+    rig_send(client,
+             "GET /home?a=b HTTP/1.1\r\nHost: example.org\r\nConnection: X-Gone\r\nX-Gone: 1\r\n"
+             "X-Forwarded-For: 6.6.6.6\r\nX-Roost-Link: loopback=1\r\nX-Stays: yes\r\n\r\n");
+    replica = rig_accept(&rig, &which);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    assert_starts_with(text, "GET /home?a=b HTTP/1.1\r\nHost: example.org\r\n");
+    assert_has(text, "\r\nX-Stays: yes\r\n");
+    assert_has(text, "\r\nX-Forwarded-For: 127.0.0.1\r\n");
+    assert_has(text, "\r\nX-Request-ID: ");
+    assert_has_not(text, "X-Gone");
+    assert_has_not(text, "X-Roost");
+    rig_send(replica,
+             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nKeep-Alive: 3\r\nX-Own: 1\r\n\r\nhello");
+    rig_receive(&rig, client, text, sizeof(text), "hello");
+    assert_starts_with(text, "HTTP/1.1 200 OK\r\nX-Own: 1\r\nContent-Length: 5\r\n\r\nhello");
+    assert_int_equal(rig.proxy.outbounds.idle_count, 1);
+    assert_int_equal(atomic_load(&rig.counts->requests), 1);
+    assert_int_equal(atomic_load(&rig.counts->in_flight), 0);
+    assert_int_equal(atomic_load(&rig.counts->seats[10 + which].requests), 1);
+    assert_int_equal(atomic_load(&rig.counts->seats[10 + which].in_flight), 0);
+    close(client);
+    close(replica);
+    rig_stop(&rig);
+}
+
+static void one_key_always_reaches_one_replica_over_one_connection(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct rig rig;
+    unsigned which;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 5, TABLE_COMPAT_OFF);
+    client = rig_client(&rig);
+    rig_send(client, "GET /1 HTTP/1.1\r\nHost: a\r\nX-Request-ID: 4711\r\n\r\n");
+    replica = rig_accept(&rig, &which);
+    for (int i = 0; i < 20; i++) {
+        rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+        rig_send(replica, "HTTP/1.1 204 No Content\r\n\r\n");
+        rig_receive(&rig, client, text, sizeof(text), "\r\n\r\n");
+        rig_send(client, "GET /n HTTP/1.1\r\nHost: a\r\nX-Request-ID: 4711\r\n\r\n");
+    }
+    close(client);
+    close(replica);
+    rig_stop(&rig);
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct rig rig;
+    unsigned which;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 1, TABLE_COMPAT_OFF);
+    client = rig_client(&rig);
+    rig_send(client, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: "
+                     "a\r\nContent-Length: 3\r\n\r\nabc"
+                     "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n");
+    replica = rig_accept(&rig, &which);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    assert_starts_with(text, "GET /1 ");
+    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+    rig_receive(&rig, replica, text, sizeof(text), "abc");
+    assert_starts_with(text, "POST /2 ");
+    rig_send(replica, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n2\r\n0\r\n\r\n");
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    assert_starts_with(text, "GET /3 ");
+    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3");
+    rig_receive(&rig, client, text, sizeof(text), "\r\n\r\n3");
+    assert_has(text, "\r\n\r\n1HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+                     "chunked\r\n\r\n1\r\n2\r\n0\r\n\r\nHTTP/1.1 200");
+    close(client);
+    close(replica);
+    rig_stop(&rig);
+}
+
+static void a_dead_owner_is_passed_over_and_gets_its_keys_back(void **state)
+{
+    static char text[TEXT_BYTES];
+    unsigned owner;
+    unsigned second;
+    unsigned again;
+    struct rig rig;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    client = rig_client(&rig);
+    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n");
+    replica = rig_accept(&rig, &owner);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    /* The replica dies with the request in its hands: it is an idempotent one. */
+    segments_set_state(rig.states, rig.replicas[owner].seat, 1, SEAT_DEAD);
+    close(replica);
+    replica = rig_accept(&rig, &second);
+    assert_int_not_equal(owner, second);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    rig_receive(&rig, client, text, sizeof(text), "\r\n\r\n");
+    assert_starts_with(text, "HTTP/1.1 200 OK");
+    close(replica);
+    /* It comes back under its name. */
+    rig.replicas[owner].incarnation = 2;
+    segments_set_state(rig.states, rig.replicas[owner].seat, 2, SEAT_UP);
+    rig_publish(&rig);
+    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n");
+    replica = rig_accept(&rig, &again);
+    assert_int_equal(again, owner);
+    close(replica);
+    close(client);
+    rig_stop(&rig);
+}
+
+static void a_post_that_was_sent_is_never_sent_twice(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct rig rig;
+    unsigned which;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    client = rig_client(&rig);
+    rig_send(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+    replica = rig_accept(&rig, &which);
+    rig_receive(&rig, replica, text, sizeof(text), "hi");
+    close(replica);
+    rig_receive(&rig, client, text, sizeof(text), "}");
+    assert_starts_with(text, "HTTP/1.1 502 ");
+    for (unsigned i = 0; i < rig.count; i++)
+        assert_int_equal(accept4(rig.listeners[i], NULL, NULL, SOCK_NONBLOCK), -1);
+    assert_int_equal(atomic_load(&rig.counts->seats[10 + which].failures), 1);
+    close(client);
+    rig_stop(&rig);
+}
+
+static void a_post_that_was_not_sent_goes_to_the_next_rank(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct rig rig;
+    unsigned which;
+    int refusals = 0;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    close(rig.listeners[0]);
+    close(rig.listeners[1]);
+    rig.listeners[0] = rig.listeners[1] = -1;
+    for (int i = 0; i < 10; i++) {
+        int client = rig_client(&rig);
+        int replica;
+
+        rig_send(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+        replica = rig_accept(&rig, &which);
+        assert_int_equal(which, 2);
+        rig_receive(&rig, replica, text, sizeof(text), "hi");
+        rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        rig_receive(&rig, client, text, sizeof(text), "\r\n\r\n");
+        assert_starts_with(text, "HTTP/1.1 200 OK");
+        close(replica);
+        close(client);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        refusals += (int)atomic_load(&rig.counts->seats[10 + i].failures);
+    /* One refusal is enough: for a while nobody asks them again. */
+    assert_in_range(refusals, 1, 4);
+    rig_stop(&rig);
+}
+
+static void with_no_replica_the_answer_is_503_and_says_when_to_come_again(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct rig rig;
+    int client;
+
+    (void)state;
+    rig_start(&rig, 2, TABLE_COMPAT_ASSIGNMENT);
+    segments_set_state(rig.states, 10, 1, SEAT_DEAD);
+    segments_set_state(rig.states, 11, 1, SEAT_STARTING);
+    client = rig_client(&rig);
+    rig_send(client, "GET /home HTTP/1.1\r\nHost: a\r\n\r\n");
+    rig_receive(&rig, client, text, sizeof(text), "}");
+    assert_starts_with(text, "HTTP/1.1 503 Service Unavailable\r\n");
+    assert_has(text, "\r\nRetry-After: 1\r\n");
+    assert_has(text, "{\"message\":\"<Error> no replica is available\",\"status\":\"failure\"}");
+    close(client);
+    rig_stop(&rig);
+}
+
+static void an_unknown_path_is_answered_as_the_assignment_wants(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct rig rig;
+    unsigned which;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 1, TABLE_COMPAT_ASSIGNMENT);
+    client = rig_client(&rig);
+    rig_send(client, "GET /other?x=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    replica = rig_accept(&rig, &which);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    rig_send(replica, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope");
+    rig_receive(&rig, client, text, sizeof(text), "}");
+    assert_starts_with(text, "HTTP/1.1 400 Bad Request\r\n");
+    assert_has(text, "{\"message\":\"<Error> '/other' endpoint does not exist in server "
+                     "replicas\",\"status\":\"failure\"}");
+    assert_has_not(text, "nope");
+    assert_int_equal(atomic_load(&rig.counts->seats[10].not_found), 1);
+    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    rig_send(replica, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope");
+    rig_receive(&rig, client, text, sizeof(text), "latencies\n");
+    assert_starts_with(text, "HTTP/1.1 200 OK\r\n");
+    assert_has(text, "\r\n\r\nLoad balancer is active.");
+    close(client);
+    close(replica);
+    rig_stop(&rig);
+}
+
+static void a_replica_that_is_down_hands_back_what_it_has_not_answered(void **state)
+{
+    static char text[TEXT_BYTES];
+    unsigned owner;
+    unsigned second;
+    struct rig rig;
+    int client;
+    int stopped;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    client = rig_client(&rig);
+    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n");
+    stopped = rig_accept(&rig, &owner);
+    rig_receive(&rig, stopped, text, sizeof(text), "\r\n\r\n");
+    segments_set_state(rig.states, rig.replicas[owner].seat, 1, SEAT_DOWN);
+    proxy_look(&rig.proxy);
+    replica = rig_accept(&rig, &second);
+    assert_int_not_equal(owner, second);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    rig_receive(&rig, client, text, sizeof(text), "ok");
+    close(stopped);
+    close(replica);
+    close(client);
+    rig_stop(&rig);
+}
+
+static void a_tunnel_carries_both_ways_and_ends_one_way_at_a_time(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct rig rig;
+    unsigned which;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 1, TABLE_COMPAT_OFF);
+    client = rig_client(&rig);
+    rig_send(client, "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                     "Sec-WebSocket-Key: x\r\n\r\n");
+    replica = rig_accept(&rig, &which);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    assert_has(text, "\r\nUpgrade: websocket\r\n");
+    assert_has(text, "\r\nConnection: Upgrade\r\n");
+    rig_send(replica, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+                      "Upgrade\r\n\r\nfirst");
+    rig_receive(&rig, client, text, sizeof(text), "first");
+    assert_has(text, "\r\nConnection: Upgrade\r\n");
+    rig_send(client, "ping");
+    rig_receive(&rig, replica, text, sizeof(text), "ping");
+    rig_send(replica, "pong");
+    rig_receive(&rig, client, text, sizeof(text), "pong");
+    shutdown(client, SHUT_WR);
+    rig_receive(&rig, replica, text, sizeof(text), "");
+    rig_send(replica, "still here");
+    rig_receive(&rig, client, text, sizeof(text), "still here");
+    close(replica);
+    rig_receive(&rig, client, text, sizeof(text), "");
+    rig_turns(&rig, 4);
+    assert_int_equal(rig.inbounds.count, 0);
+    assert_true(list_is_empty(&rig.proxy.all));
+    close(client);
+    rig_stop(&rig);
+}
+
+/* Much both ways through a slow reader: what is held in between stays small. */
+static void a_slow_reader_holds_the_sender_back(void **state)
+{
+    static char piece[256 * 1024];
+    static char text[TEXT_BYTES];
+    const size_t total = 32 << 20;
+    size_t sent = 0;
+    size_t got = 0;
+    size_t most_queued = 0;
+    struct rig rig;
+    unsigned which;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 1, TABLE_COMPAT_OFF);
+    client = rig_client(&rig);
+    rig_send(client, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    replica = rig_accept(&rig, &which);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", total);
+    rig_send(replica, text);
+    rig_receive(&rig, client, text, sizeof(text), "\r\n\r\n");
+    while (got < total) {
+        size_t left = total - sent < sizeof(piece) ? total - sent : sizeof(piece);
+        ssize_t size = left ? send(replica, piece, left, MSG_NOSIGNAL) : 0;
+
+        sent += size > 0 ? (size_t)size : 0;
+        loop_turn(&rig.loop, 0);
+        if (rig.socks.queued_bytes > most_queued)
+            most_queued = rig.socks.queued_bytes;
+        /* Reads a tenth of what it could. */
+        size = recv(client, piece, sizeof(piece) / 10, 0);
+        got += size > 0 ? (size_t)size : 0;
+        assert_true(size != 0);
+    }
+    assert_in_range(most_queued, 1, 256 * 1024);
+    assert_int_equal(rig.socks.queued_bytes, 0);
+    close(client);
+    close(replica);
+    rig_stop(&rig);
+}
+
+static void nothing_is_allocated_in_steady_state(void **state)
+{
+    static char text[TEXT_BYTES];
+    uint64_t before = 0;
+    struct rig rig;
+    unsigned which;
+    uint64_t receives = 0;
+    uint64_t sends = 0;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 1, TABLE_COMPAT_OFF);
+    client = rig_client(&rig);
+    rig_send(client, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    replica = rig_accept(&rig, &which);
+    for (int i = 0; i < 200; i++) {
+        if (i == 100) {
+            before = memory_allocations();
+            receives = rig.socks.receives;
+            sends = rig.socks.sends;
+        }
+        rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+        rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+        rig_receive(&rig, client, text, sizeof(text), "hello");
+        rig_send(client, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    assert_int_equal(memory_allocations(), before);
+    /* Two receives and two sends a request, and no more. */
+    assert_in_range(rig.socks.receives - receives, 198, 202);
+    assert_in_range(rig.socks.sends - sends, 198, 202);
+    close(client);
+    close(replica);
+    rig_stop(&rig);
+}
+
+/* ---- an inbound that is none: three streams at once, as HTTP/2 will have ---- */
+
+struct fake_stream {
+    struct stream stream;
+    struct buffer answer;
+    size_t consumed;
+    size_t queued;
+    bool is_over;
+    bool was_reset;
+};
+
+static struct fake_stream *fake_of(struct stream *stream)
+{
+    return CONTAINER_OF(stream, struct fake_stream, stream);
+}
+
+static void fake_send(struct stream *stream, struct view bytes)
+{
+    assert_int_equal(buffer_append(&fake_of(stream)->answer, bytes), 0);
+}
+
+static void fake_send_head(struct stream *stream, const struct stream_head *head)
+{
+    fake_send(stream, view_first(head->text, view_find(head->text, '\r')));
+    fake_send(stream, VIEW("|"));
+}
+
+static void fake_send_end(struct stream *stream, struct view trailers)
+{
+    fake_send(stream, trailers);
+    fake_of(stream)->is_over = true;
+}
+
+static void fake_consumed(struct stream *stream, size_t bytes)
+{
+    fake_of(stream)->consumed += bytes;
+}
+
+static size_t fake_queued(struct stream *stream)
+{
+    return fake_of(stream)->queued;
+}
+
+static uint64_t fake_sent(struct stream *stream)
+{
+    (void)stream;
+    return 0;
+}
+
+static void fake_reset(struct stream *stream)
+{
+    fake_of(stream)->was_reset = true;
+}
+
+static const struct stream_calls fake_calls = {
+    .send_interim = fake_send,
+    .send_head = fake_send_head,
+    .send_body = fake_send,
+    .send_end = fake_send_end,
+    .consumed = fake_consumed,
+    .queued = fake_queued,
+    .sent = fake_sent,
+    .reset = fake_reset,
+};
+
+static void fake_begin(struct rig *rig, struct fake_stream *fake, const char *text)
+{
+    struct field fields[HEAD_FIELDS_MAX];
+    const struct h1_limits limits = {HEAD_BYTES_MAX, HEAD_FIELDS_MAX};
+    struct exchange_client from = {
+        .ip = VIEW("127.0.0.1"), .peer = VIEW("127.0.0.1"), .is_loopback = true};
+    struct head head = {.fields = fields};
+    size_t scanned = 0;
+
+    from.peer = from.ip;
+    *fake = (struct fake_stream){.stream.calls = &fake_calls};
+    buffer_init(&fake->answer, TEXT_BYTES);
+    assert_int_equal(h1_parse_request(view_of(text), &limits, &scanned, &head).result, H1_DONE);
+    exchange_begin(&rig->proxy, &fake->stream, &head, &from);
+}
+
+static void fake_expect(struct rig *rig, struct fake_stream *fake, const char *answer)
+{
+    for (unsigned turn = 0; turn < RIG_TURNS_MAX && !fake->is_over; turn++)
+        rig_turn(rig);
+    assert_true(fake->is_over);
+    assert_true(view_equals(buffer_view(&fake->answer), view_of(answer)));
+    buffer_finish(&fake->answer);
+}
+
+static void three_interleaved_streams_of_one_inbound_each_get_their_own_answer(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct fake_stream streams[3];
+    int replicas[3];
+    struct rig rig;
+    unsigned which;
+
+    (void)state;
+    rig_start(&rig, 1, TABLE_COMPAT_OFF);
+    fake_begin(&rig, &streams[0], "POST /0 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n");
+    loop_turn(&rig.loop, 0);
+    replicas[0] = rig_accept(&rig, &which);
+    fake_begin(&rig, &streams[1], "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    streams[1].stream.events->on_end(&streams[1].stream, NULL, 0);
+    loop_turn(&rig.loop, 0);
+    replicas[1] = rig_accept(&rig, &which);
+    fake_begin(&rig, &streams[2],
+               "PUT /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    loop_turn(&rig.loop, 0);
+    replicas[2] = rig_accept(&rig, &which);
+
+    streams[2].stream.events->on_body(&streams[2].stream, VIEW("C1"));
+    streams[0].stream.events->on_body(&streams[0].stream, VIEW("A1"));
+    sock_group_settle(&rig.socks);
+    streams[2].stream.events->on_body(&streams[2].stream, VIEW("C2"));
+    streams[0].stream.events->on_body(&streams[0].stream, VIEW("A2"));
+    streams[0].stream.events->on_end(&streams[0].stream, NULL, 0);
+    streams[2].stream.events->on_end(&streams[2].stream, NULL, 0);
+    sock_group_settle(&rig.socks);
+    assert_int_equal(streams[0].consumed, 4);
+    assert_int_equal(streams[2].consumed, 4);
+
+    rig_receive(&rig, replicas[0], text, sizeof(text), "A1A2");
+    assert_starts_with(text, "POST /0 ");
+    rig_receive(&rig, replicas[2], text, sizeof(text), "2\r\nC1\r\n2\r\nC2\r\n0\r\n\r\n");
+    assert_starts_with(text, "PUT /2 ");
+    rig_send(replicas[2], "HTTP/1.1 202 Accepted\r\nContent-Length: 3\r\n\r\ntwo");
+    rig_send(replicas[1], "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none");
+    rig_send(replicas[0], "HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\nzero");
+    fake_expect(&rig, &streams[0], "HTTP/1.1 201 Created|zero");
+    fake_expect(&rig, &streams[1], "HTTP/1.1 200 OK|one");
+    fake_expect(&rig, &streams[2], "HTTP/1.1 202 Accepted|two");
+    for (int i = 0; i < 3; i++)
+        close(replicas[i]);
+    rig_stop(&rig);
+}
+
+static void a_stream_without_credit_stops_its_replica(void **state)
+{
+    static char piece[64 * 1024];
+    struct fake_stream fake;
+    struct rig rig;
+    unsigned which;
+    size_t sent = 0;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 1, TABLE_COMPAT_OFF);
+    fake_begin(&rig, &fake, "GET /0 HTTP/1.1\r\nHost: a\r\n\r\n");
+    fake.stream.events->on_end(&fake.stream, NULL, 0);
+    fake.queued = 1;
+    fake.answer.limit = 64 << 20;
+    replica = rig_accept(&rig, &which);
+    rig_receive(&rig, replica, piece, sizeof(piece), "\r\n\r\n");
+    rig_send(replica, "HTTP/1.1 200 OK\r\n\r\n");
+    for (int i = 0; i < 500; i++) {
+        ssize_t size = send(replica, piece, sizeof(piece), MSG_NOSIGNAL);
+
+        sent += size > 0 ? (size_t)size : 0;
+        loop_turn(&rig.loop, 0);
+    }
+    /* What one receive brings, and no more. */
+    assert_in_range(buffer_size(&fake.answer), 1, SOCK_RECEIVE_BYTES + 100);
+    assert_true(sent > buffer_size(&fake.answer));
+    fake.queued = 0;
+    fake.stream.events->on_drained(&fake.stream);
+    close(replica);
+    for (unsigned turn = 0; turn < RIG_TURNS_MAX && !fake.is_over; turn++) {
+        rig_turn(&rig);
+        if (fake.stream.events)
+            fake.stream.events->on_drained(&fake.stream);
+    }
+    assert_true(fake.is_over);
+    assert_int_equal(buffer_size(&fake.answer), strlen("HTTP/1.1 200 OK|") + sent);
+    buffer_finish(&fake.answer);
+    rig_stop(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_reaches_its_replica_and_the_answer_comes_back),
+        cmocka_unit_test(one_key_always_reaches_one_replica_over_one_connection),
+        cmocka_unit_test(pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(a_dead_owner_is_passed_over_and_gets_its_keys_back),
+        cmocka_unit_test(a_post_that_was_sent_is_never_sent_twice),
+        cmocka_unit_test(a_post_that_was_not_sent_goes_to_the_next_rank),
+        cmocka_unit_test(with_no_replica_the_answer_is_503_and_says_when_to_come_again),
+        cmocka_unit_test(an_unknown_path_is_answered_as_the_assignment_wants),
+        cmocka_unit_test(a_replica_that_is_down_hands_back_what_it_has_not_answered),
+        cmocka_unit_test(a_tunnel_carries_both_ways_and_ends_one_way_at_a_time),
+        cmocka_unit_test(a_slow_reader_holds_the_sender_back),
+        cmocka_unit_test(nothing_is_allocated_in_steady_state),
+        cmocka_unit_test(three_interleaved_streams_of_one_inbound_each_get_their_own_answer),
+        cmocka_unit_test(a_stream_without_credit_stops_its_replica),
+    };
+
+    return cmocka_run_group_tests_name("proxy/exchange", tests, NULL, NULL);
+}
