@@ -13,6 +13,8 @@
 #include "control/config_setting.h"
 #include "control/document.h"
 
+#define EMBEDDED_NAME "the embedded default" /* in sentences */
+
 void config_init_default(struct config *config)
 {
     *config = (struct config){0};
@@ -64,27 +66,6 @@ static bool is_json(const char *path)
     size_t size = strlen(path);
 
     return size > 5 && strcmp(path + size - 5, ".json") == 0;
-}
-
-static int read_document(const char *path, struct document *document, struct error *why)
-{
-    struct buffer bytes;
-    int error;
-
-    buffer_init(&bytes, CONFIG_FILE_BYTES_MAX);
-    error = read_file(path, &bytes, why);
-    if (!error) {
-        error = is_json(path) ? document_json_read(document, buffer_view(&bytes), why)
-                              : document_yaml_read(document, buffer_view(&bytes), why);
-        /* LINE:COLUMN comes first in a parser's sentence. */
-        if (error < 0 && why) {
-            struct error sentence = *why;
-
-            error = error_set(why, error, "%s:%s", path, sentence.text);
-        }
-    }
-    buffer_finish(&bytes);
-    return error;
 }
 
 /* A configuration without services has one, at its defaults. */
@@ -139,35 +120,51 @@ static int refuse(const struct config_notes *notes, struct error *why)
     return error_set(why, -EINVAL, "%.480s (and %u more)", first->text, notes->errors - 1);
 }
 
-int config_load(struct config *config, const char *path, const struct config_flags *flags,
-                char *const *environment, struct config_notes *notes, struct error *why)
+/* What is loaded from: a text with a name, or neither. */
+struct source {
+    const char *name; /* NULL: the embedded default */
+    struct view text;
+    bool is_json;
+};
+
+static int read_document(struct config_loading *loading, const struct source *source,
+                         struct document *document, struct error *why)
+{
+    struct error sentence;
+    int error;
+
+    if (!source->name)
+        return 0;
+    loading->config->file = arena_copy(&loading->config->memory, view_of(source->name));
+    error = source->is_json ? document_json_read(document, source->text, &sentence)
+                            : document_yaml_read(document, source->text, &sentence);
+    if (error < 0) {
+        /* LINE:COLUMN comes first in a parser's sentence. */
+        error_set(why, error, "%.200s:%.300s", source->name, sentence.text);
+        config_loading_note_syntax(loading, sentence.text);
+    }
+    loading->root = document->root;
+    return error;
+}
+
+static int load(struct config *config, const struct source *source,
+                const struct config_flags *flags, char *const *environment,
+                struct config_notes *notes, struct error *why)
 {
     static const struct config_flags no_flags;
-    struct config_notes own_notes = {0};
     struct document document = {0};
     struct config loaded;
     struct config_loading loading = {.config = &loaded,
-                                     .file = path ? path : "the embedded default",
+                                     .file = source->name ? source->name : EMBEDDED_NAME,
                                      .environment = environment,
                                      .flags = flags ? flags : &no_flags,
-                                     .notes = notes ? notes : &own_notes};
-    int error = 0;
+                                     .notes = notes};
+    int error;
 
-    *loading.notes = (struct config_notes){0};
     config_init_default(&loaded);
-    if (path) {
-        struct error sentence;
-
-        loaded.file = arena_copy(&loaded.memory, view_of(path));
-        error = read_document(path, &document, &sentence);
-        if (error < 0) {
-            config_loading_note_sentence(&loading, sentence.text);
-            error_set(why, error, "%s", sentence.text);
-        }
-    }
-    loading.root = document.root;
+    error = read_document(&loading, source, &document, why);
     if (!error && !build(&loading))
-        error = refuse(loading.notes, why);
+        error = refuse(notes, why);
     document_finish(&document);
     if (error < 0) {
         config_finish(&loaded);
@@ -175,6 +172,39 @@ int config_load(struct config *config, const char *path, const struct config_fla
     }
     *config = loaded;
     return 0;
+}
+
+int config_load_text(struct config *config, const char *name, struct view text, bool is_json,
+                     const struct config_flags *flags, char *const *environment,
+                     struct config_notes *notes, struct error *why)
+{
+    struct source source = {.name = name, .text = text, .is_json = is_json};
+    struct config_notes own_notes;
+
+    notes = notes ? notes : &own_notes;
+    memset(notes, 0, sizeof(*notes));
+    return load(config, &source, flags, environment, notes, why);
+}
+
+int config_load(struct config *config, const char *path, const struct config_flags *flags,
+                char *const *environment, struct config_notes *notes, struct error *why)
+{
+    struct buffer bytes;
+    struct error sentence;
+    int error;
+
+    buffer_init(&bytes, CONFIG_FILE_BYTES_MAX);
+    error = path ? read_file(path, &bytes, &sentence) : 0;
+    if (error == 0) {
+        error = config_load_text(config, path, buffer_view(&bytes), path && is_json(path), flags,
+                                 environment, notes, why);
+    } else {
+        error_set(why, error, "%s", sentence.text);
+        if (notes)
+            *notes = (struct config_notes){.count = 1, .errors = 1, .items = {{true, sentence}}};
+    }
+    buffer_finish(&bytes);
+    return error;
 }
 
 static const char *word(struct view path, unsigned number)

@@ -19,6 +19,7 @@
 #include "base/attribute.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/view.h"
 #include "net/address.h"
 #include "proxy/table.h"
 
@@ -270,6 +271,12 @@ void config_init_default(struct config *config);
  */
 MUST_USE int config_load(struct config *config, const char *path, const struct config_flags *flags,
                          char *const *environment, struct config_notes *notes, struct error *why);
+
+/* The same of a text that is no file; `name` stands for it in sentences. */
+MUST_USE int config_load_text(struct config *config, const char *name, struct view text,
+                              bool is_json, const struct config_flags *flags,
+                              char *const *environment, struct config_notes *notes,
+                              struct error *why);
 
 /* Harmless on one that is all zeroes or finished. */
 void config_finish(struct config *config);

@@ -108,10 +108,7 @@ static void derive_names(struct config_loading *loading, unsigned index)
     has_count = config_loading_has(loading, path) || config_setting_source(loading, path);
     if (!has_count)
         replicas->count = replicas->names.count ? replicas->names.count : COUNT_DEFAULT;
-    if (replicas->names.count > replicas->count)
-        config_loading_note_path(loading, true, path, "%u replicas, but there are %u names",
-                                 replicas->count, replicas->names.count);
-    else
+    if (replicas->names.count <= replicas->count)
         fill_names(&loading->config->memory, &replicas->names, replicas->count);
 }
 
@@ -163,37 +160,56 @@ static void derive_state(struct config_loading *loading)
         loading->config->state = arena_copy(&loading->config->memory, view_of(path));
 }
 
-static void derive_token(struct config_loading *loading)
+/* The first line of a regular file, zero-ended and at most `capacity` - 1 bytes of it. */
+static int read_line(const char *path, char *line, size_t capacity, mode_t *mode)
 {
-    struct config_control *control = &loading->config->control;
-    char text[CONFIG_TOKEN_BYTES_MAX + 3];
     struct stat facts;
     ssize_t size;
     int fd;
 
+    if (stat(path, &facts) < 0)
+        return -errno;
+    if (!S_ISREG(facts.st_mode))
+        return -EINVAL;
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    size = fd < 0 ? -1 : read(fd, line, capacity - 1);
+    if (size < 0) {
+        int error = -errno;
+
+        descriptor_close(&fd);
+        return error;
+    }
+    descriptor_close(&fd);
+    line[size] = '\0';
+    line[strcspn(line, "\r\n")] = '\0';
+    *mode = facts.st_mode;
+    return 0;
+}
+
+static void derive_token(struct config_loading *loading)
+{
+    struct config_control *control = &loading->config->control;
+    char token[CONFIG_TOKEN_BYTES_MAX + 3];
+    mode_t mode = 0;
+    int error;
+
     if (control->token || !control->token_file)
         return;
-    fd = open(control->token_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (size < 0) {
+    error = read_line(control->token_file, token, sizeof(token), &mode);
+    if (error < 0)
         config_loading_note_path(loading, true, "control.token-file", "%s: %s", control->token_file,
-                                 strerror(errno));
-    } else {
-        text[size] = '\0';
-        text[strcspn(text, "\r\n")] = '\0';
-        if (config_setting_is_token(text))
-            control->token = arena_copy(&loading->config->memory, view_of(text));
-        else
-            config_loading_note_path(loading, true, "control.token-file",
-                                     "expected a first line of 1 to %d visible ASCII characters",
-                                     CONFIG_TOKEN_BYTES_MAX);
-        if (fstat(fd, &facts) == 0 && facts.st_mode & S_IROTH)
-            config_loading_note_path(loading, false, "control.token-file",
-                                     "everybody on this machine may read %s; chmod 600",
-                                     control->token_file);
-    }
-    explicit_bzero(text, sizeof(text));
-    descriptor_close(&fd);
+                                 strerror(-error));
+    else if (config_setting_is_token(token))
+        control->token = arena_copy(&loading->config->memory, view_of(token));
+    else
+        config_loading_note_path(loading, true, "control.token-file",
+                                 "expected a first line of 1 to %d visible ASCII characters",
+                                 CONFIG_TOKEN_BYTES_MAX);
+    if (mode & S_IROTH)
+        config_loading_note_path(loading, false, "control.token-file",
+                                 "everybody on this machine may read %s; chmod 600 is better",
+                                 control->token_file);
+    explicit_bzero(token, sizeof(token));
 }
 
 void config_derive_defaults(struct config_loading *loading)
@@ -206,46 +222,77 @@ void config_derive_defaults(struct config_loading *loading)
     derive_token(loading);
 }
 
-static void check_balance(struct config_loading *loading, unsigned index)
+/* The slots that many replicas want for an even table (measured with the scheme). */
+static unsigned advised_slots(unsigned count)
 {
-    const struct config_balance *balance = &loading->config->services[index].balance;
-    unsigned count = loading->config->services[index].replicas.count;
-    unsigned advised = count > 300 ? 1u << 20 : count > 100 ? 1u << 18 : 0;
+    return count > 300 ? 1u << 20 : count > 100 ? 1u << 18 : BALANCE_SLOTS_MIN;
+}
+
+static void check_slots(struct config_loading *loading, unsigned index)
+{
+    const struct config_service *service = &loading->config->services[index];
+    unsigned slots = service->balance.slots;
+    unsigned advised = advised_slots(service->replicas.count);
     char path[CONFIG_PATH_BYTES];
 
     snprintf(path, sizeof(path), "services[%u].balance.slots", index);
-    if (balance->scheme == CONFIG_SCHEME_SLOT_HRW) {
-        if (balance->slots & (balance->slots - 1) || balance->slots < BALANCE_SLOTS_MIN)
-            config_loading_note_path(loading, true, path,
-                                     "expected a power of two from %u to %u, found \"%u\"",
-                                     BALANCE_SLOTS_MIN, CONFIG_SLOTS_MAX, balance->slots);
-        else if (balance->slots < advised)
-            config_loading_note_path(loading, false, path,
-                                     "for %u replicas %u slots are advised, here are %u", count,
-                                     advised, balance->slots);
-    }
-    if (balance->scheme == CONFIG_SCHEME_CLASSIC && balance->virtual_servers > balance->slots) {
-        snprintf(path, sizeof(path), "services[%u].balance.virtual", index);
+    if (slots & (slots - 1) || slots < BALANCE_SLOTS_MIN)
+        config_loading_note_path(loading, true, path,
+                                 "expected a power of two from %u to %u, found \"%u\"",
+                                 BALANCE_SLOTS_MIN, CONFIG_SLOTS_MAX, slots);
+    else if (slots < advised)
+        config_loading_note_path(loading, false, path,
+                                 "for %u replicas %u slots are advised, here are %u",
+                                 service->replicas.count, advised, slots);
+}
+
+/* The ring of `classic` has a slot of its own for each virtual server. */
+static void check_ring(struct config_loading *loading, unsigned index)
+{
+    const struct config_service *service = &loading->config->services[index];
+    const struct config_balance *balance = &service->balance;
+    uint64_t wanted = (uint64_t)balance->virtual_servers * service->replicas.count;
+    char path[CONFIG_PATH_BYTES];
+
+    snprintf(path, sizeof(path), "services[%u].balance.virtual", index);
+    if (balance->virtual_servers > balance->slots)
         config_loading_note_path(loading, true, path,
                                  "expected a whole number from 1 to %u, the number of slots, "
                                  "found \"%u\"",
                                  balance->slots, balance->virtual_servers);
-    }
-    if (balance->scheme == CONFIG_SCHEME_CLASSIC &&
-        (uint64_t)balance->virtual_servers * count > balance->slots)
+    else if (wanted > balance->slots)
         config_loading_note_path(loading, true, path,
-                                 "the ring is too small: %u replicas with %u virtual servers each "
-                                 "need %llu slots, there are %u",
-                                 count, balance->virtual_servers,
-                                 (unsigned long long)balance->virtual_servers * count,
-                                 balance->slots);
+                                 "%u replicas with %u virtual servers each need %llu slots, the "
+                                 "ring has %u",
+                                 service->replicas.count, balance->virtual_servers,
+                                 (unsigned long long)wanted, balance->slots);
+}
+
+static void check_balance(struct config_loading *loading, unsigned index)
+{
+    const struct config_balance *balance = &loading->config->services[index].balance;
+    char path[CONFIG_PATH_BYTES];
+
+    if (balance->scheme == CONFIG_SCHEME_SLOT_HRW)
+        check_slots(loading, index);
+    if (balance->scheme == CONFIG_SCHEME_CLASSIC)
+        check_ring(loading, index);
+    snprintf(path, sizeof(path), "services[%u].balance.bound", index);
+    if (balance->bound_thousandths != CONFIG_OFF && balance->bound_thousandths % 10)
+        config_loading_note_path(loading, true, path, "expected at most two decimal places");
 }
 
 static void check_names(struct config_loading *loading, unsigned index)
 {
     const struct config_texts *names = &loading->config->services[index].replicas.names;
+    unsigned count = loading->config->services[index].replicas.count;
     char path[CONFIG_PATH_BYTES];
 
+    snprintf(path, sizeof(path), "services[%u].replicas.count", index);
+    if (names->count > count)
+        config_loading_note_path(loading, true, path,
+                                 "there are more names (%u) than replicas (%u)", names->count,
+                                 count);
     for (unsigned i = 1; i < names->count; i++) {
         struct config_texts earlier = {names->items, i};
 

@@ -153,7 +153,7 @@ const struct config_field config_fields[] = {
     {"services[].balance.cap", CONFIG_PERCENT, SERVICE(balance.cap_thousandths), RANGE(0, 1000), SPECIAL("off", CONFIG_OFF),
      .fallback = "5%", .schemes = SLOT_HRW,
      .help = "How far a replica's share may exceed the fair one."},
-    {"services[].balance.bound", CONFIG_FACTOR, SERVICE(balance.bound_thousandths), RANGE(1001, 100000), SPECIAL("off", CONFIG_OFF),
+    {"services[].balance.bound", CONFIG_FACTOR, SERVICE(balance.bound_thousandths), RANGE(1010, 100000), SPECIAL("off", CONFIG_OFF),
      .fallback = "off", .schemes = HASHED,
      .help = "A replica with more than this times its fair share of the requests in flight is skipped."},
     {"services[].balance.bound-floor", CONFIG_INTEGER, SERVICE(balance.bound_floor), RANGE(1, 1000000), .fallback = "16",

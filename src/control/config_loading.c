@@ -96,12 +96,12 @@ void config_loading_note_source(struct config_loading *loading, bool is_error, c
     va_end(values);
 }
 
-void config_loading_note_sentence(struct config_loading *loading, const char *sentence)
+void config_loading_note_syntax(struct config_loading *loading, const char *sentence)
 {
     struct error *note = note_take(loading, true);
 
     if (note)
-        snprintf(note->text, sizeof(note->text), "%s", sentence);
+        error_set(note, 0, "%.200s:%.300s", loading->file, sentence);
 }
 
 void *config_loading_place(struct config_loading *loading, const struct config_field *field,

@@ -38,8 +38,8 @@ void config_loading_note_path(struct config_loading *loading, bool is_error, con
 void config_loading_note_source(struct config_loading *loading, bool is_error, const char *source,
                                 const char *format, ...) PRINTF_LIKE(4, 5);
 
-/* A fault that is a sentence already, with its place. */
-void config_loading_note_sentence(struct config_loading *loading, const char *sentence);
+/* A fault of the file's syntax; the sentence begins with LINE:COLUMN. */
+void config_loading_note_syntax(struct config_loading *loading, const char *sentence);
 
 /* A field of the whole, or of one listener or service: where it is kept. */
 void *config_loading_place(struct config_loading *loading, const struct config_field *field,

@@ -14,6 +14,7 @@
 #define TEXT_BYTES_MAX   65536
 #define EXPECT_BYTES_MAX 400
 #define THOUSAND         1000
+#define NEAR_MAX         3 /* changes that still look like a typo */
 
 typedef int (*parse_fn)(const struct config_field *field, struct view text, struct arena *arena,
                         void *place);
@@ -443,9 +444,8 @@ static int door_parse(const struct config_field *field, struct view text, struct
     }
     if (!view_starts_with(text, VIEW("unix:/")))
         return endpoint_parse(field, text, arena, place);
-    if (text_parse(field, text, arena, place) < 0 || address_from_text(text, &address, NULL) < 0)
-        return -EINVAL;
-    return 0;
+    return address_from_text(text, &address, NULL) < 0 ? -EINVAL
+                                                       : text_parse(field, text, arena, place);
 }
 
 static int network_parse(const struct config_field *field, struct view text, struct arena *arena,
@@ -584,10 +584,8 @@ int config_value_parse_pair(const struct config_field *field, struct view name, 
 
     if (is_env ? !is_variable(name) : !config_value_is_name(name)) {
         escape_json(view_first(name, FOUND_BYTES_MAX), shown, sizeof(shown) - 1);
-        return error_set(why, -EINVAL, "expected %s as the key, found \"%s\"",
-                         is_env ? "the name of a variable: letters, digits and '_', no digit first"
-                                : types[CONFIG_NAME].noun,
-                         shown);
+        return error_set(why, -EINVAL, "expected as the key %s, found \"%s\"",
+                         is_env ? "the name of a variable" : types[CONFIG_NAME].noun, shown);
     }
     if (types[field->type].parse(field, text, arena, value) < 0)
         return config_value_refuse(field, text, why);
@@ -705,8 +703,27 @@ void config_value_expectation(const struct config_field *field, struct buffer *o
     }
 }
 
+/* The word that was most likely meant, or NULL. */
+static const char *nearest_word(const struct config_field *field, struct view found)
+{
+    const char *nearest = NULL;
+    unsigned least = NEAR_MAX + 1;
+
+    for (unsigned i = 0; field->words && field->words[i]; i++) {
+        struct view word = view_of(field->words[i]);
+        unsigned distance = config_field_distance(word, found, NEAR_MAX);
+
+        if (distance < least && distance * 2 <= word.size) {
+            least = distance;
+            nearest = field->words[i];
+        }
+    }
+    return nearest;
+}
+
 int config_value_refuse(const struct config_field *field, struct view found, struct error *why)
 {
+    const char *near = nearest_word(field, found);
     char shown[FOUND_BYTES_MAX * ESCAPE_GROWTH_MAX + 1] = "";
     struct buffer expected;
     int code;
@@ -714,8 +731,9 @@ int config_value_refuse(const struct config_field *field, struct view found, str
     escape_json(view_first(found, FOUND_BYTES_MAX), shown, sizeof(shown) - 1);
     buffer_init(&expected, EXPECT_BYTES_MAX);
     config_value_expectation(field, &expected);
-    code = error_set(why, -EINVAL, "expected %.*s, found \"%s\"",
-                     VIEW_ARGUMENTS(buffer_view(&expected)), shown);
+    code = error_set(why, -EINVAL, "expected %.*s, found \"%s\"%s%s%s",
+                     VIEW_ARGUMENTS(buffer_view(&expected)), shown, near ? "; did you mean \"" : "",
+                     near ? near : "", near ? "\"?" : "");
     buffer_finish(&expected);
     return code;
 }
