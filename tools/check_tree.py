@@ -293,12 +293,15 @@ def compare_list(path, listed, there):
 
 
 def rule_tests(tree):
-    """a unit test mirrors a file of src/"""
+    """a unit test mirrors a file of src/: file_test.c, or file_part_test.c where one is not enough"""
     for source in tree.sources:
         if not source.path.startswith("tests/unit/") or not source.path.endswith("_test.c"):
             continue
         mirrored = source.path.removeprefix("tests/unit/").removesuffix("_test.c")
-        if not any((tree.root / "src" / (mirrored + end)).is_file() for end in (".c", ".h")):
+        words = mirrored.split("_")
+        names = ["_".join(words[:count]) for count in range(1, len(words) + 1)]
+        ends = [name + end for name in names for end in (".c", ".h")]
+        if not any((tree.root / "src" / end).is_file() for end in ends):
             yield source.path, 1, f"there is no src/{mirrored}.c to test"
 
 

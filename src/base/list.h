@@ -63,7 +63,7 @@ static inline void list_take_all(struct list *list, struct list *from)
 #define LIST_LAST(list, type, member)                                                              \
     (list_is_empty(list) ? NULL : CONTAINER_OF((list)->previous, type, member))
 
-/* Each element in order; the current one may be removed, no other. `at` is a struct list pointer. */
+/* Each element in order; the current one, `at` (a struct list), may be removed and no other. */
 #define LIST_FOR_EACH(at, head)                                                                    \
     for (struct list *at = (head)->next, *at##_next = at->next; at != (head);                      \
          at = at##_next, at##_next = at->next)

@@ -14,13 +14,15 @@
 int address_from_ip(struct view ip, uint16_t port, struct address *address)
 {
     struct address result = {.size = 0};
+    bool is_bracketed = ip.size >= 2 && ip.data[0] == '[' && ip.data[ip.size - 1] == ']';
     char text[IP_TEXT_BYTES];
 
-    if (ip.size >= 2 && ip.data[0] == '[' && ip.data[ip.size - 1] == ']')
+    if (is_bracketed)
         ip = (struct view){ip.data + 1, ip.size - 2};
-    if (view_to_text(ip, text, sizeof(text)) < 0)
+    /* inet_pton() would stop at a zero and not see what follows. */
+    if (view_find(ip, 0) < ip.size || view_to_text(ip, text, sizeof(text)) < 0)
         return -EINVAL;
-    if (inet_pton(AF_INET, text, &result.in.sin_addr) == 1) {
+    if (!is_bracketed && inet_pton(AF_INET, text, &result.in.sin_addr) == 1) {
         result.in.sin_family = AF_INET;
         result.size = sizeof(result.in);
     } else if (inet_pton(AF_INET6, text, &result.in6.sin6_addr) == 1) {
@@ -104,7 +106,11 @@ void address_to_text(const struct address *address, char text[ADDRESS_TEXT_BYTES
         snprintf(text, ADDRESS_TEXT_BYTES, "[%s]:%u", ip, address_port(address));
         return;
     }
-    snprintf(text, ADDRESS_TEXT_BYTES, "unix:%s", address->un.sun_path);
+    text[0] = 0;
+    /* The kernel may fill sun_path without a zero behind it. */
+    if (address->any.sa_family == AF_UNIX)
+        snprintf(text, ADDRESS_TEXT_BYTES, "unix:%.*s", (int)sizeof(address->un.sun_path),
+                 address->un.sun_path);
 }
 
 uint16_t address_port(const struct address *address)
@@ -145,7 +151,7 @@ bool address_equals(const struct address *a, const struct address *b)
     if (a->any.sa_family != b->any.sa_family)
         return false;
     if (a->any.sa_family == AF_UNIX)
-        return strcmp(a->un.sun_path, b->un.sun_path) == 0;
+        return strncmp(a->un.sun_path, b->un.sun_path, sizeof(a->un.sun_path)) == 0;
     if (a->any.sa_family == AF_INET)
         return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr && a->in.sin_port == b->in.sin_port;
     return memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, 16) == 0 &&

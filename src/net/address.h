@@ -12,10 +12,10 @@
 
 struct address {
     union {
-        struct sockaddr any;
-        struct sockaddr_in in;
+        struct sockaddr_un un; /* the largest is first, so that {0} means all of it */
         struct sockaddr_in6 in6;
-        struct sockaddr_un un;
+        struct sockaddr_in in;
+        struct sockaddr any;
     };
     socklen_t size; /* bytes that count; 0: no address */
 };
@@ -29,7 +29,7 @@ MUST_USE int address_from_text(struct view text, struct address *address, struct
 /* An IPv4 or IPv6 literal without a port (IPv6 with or without brackets). */
 MUST_USE int address_from_ip(struct view ip, uint16_t port, struct address *address);
 
-/* The same forms back, zero-ended. */
+/* The same forms back, zero-ended; empty where it is no address. */
 void address_to_text(const struct address *address, char text[ADDRESS_TEXT_BYTES]);
 
 /* The IP alone, without port and brackets; an IPv4 address mapped into IPv6 as IPv4. Zero-ended;

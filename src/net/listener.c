@@ -25,11 +25,16 @@ static void set_options(int fd, const struct address *address, bool shares)
     setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
 }
 
-/* A socket file of a process that is gone is in the way; one that answers is not ours to remove. */
+/* A socket file of a process that is gone is in the way; one that answers, or a file of another
+ * kind, is not ours to remove. Somebody who is too busy to accept answers EAGAIN. */
 static void remove_stale_path(const struct address *address)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat status;
+    int fd;
 
+    if (lstat(address->un.sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
+        return;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
     if (connect(fd, &address->any, address->size) < 0 && errno == ECONNREFUSED)

@@ -11,6 +11,17 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 
+static void settle(struct loop *loop)
+{
+    if (loop->on_settle)
+        loop->on_settle(loop->settle_owner);
+}
+
+static void settle_after_timer(struct timer_wheel *wheel)
+{
+    settle(CONTAINER_OF(wheel, struct loop, wheel));
+}
+
 int loop_init(struct loop *loop, struct error *why)
 {
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -19,6 +30,7 @@ int loop_init(struct loop *loop, struct error *why)
         return error_set(why, -errno, "epoll_create1: %s", strerror(errno));
     *loop = (struct loop){.epoll_fd = epoll_fd, .now_us = clock_now_us()};
     timer_wheel_init(&loop->wheel, loop->now_us);
+    loop->wheel.on_settle = settle_after_timer;
     list_init(&loop->ready);
     return 0;
 }
@@ -37,12 +49,6 @@ void loop_finish(struct loop *loop)
 {
     dispose(loop);
     descriptor_close(&loop->epoll_fd);
-}
-
-static void settle(struct loop *loop)
-{
-    if (loop->on_settle)
-        loop->on_settle(loop->settle_owner);
 }
 
 /* Milliseconds to wait: rounded up, so that a timer is never woken for too early. */
@@ -100,8 +106,13 @@ void loop_turn(struct loop *loop, uint64_t most_us)
     struct epoll_event events[LOOP_EVENTS_MAX];
     int count;
 
+    /* A turn within a turn would dispose what is on the stack of the outer one. */
+    assert(!loop->is_turning);
+    loop->is_turning = true;
     if (loop->on_turn)
         loop->on_turn(loop->turn_owner);
+    /* Before waiting: also what was written outside of all turns. */
+    settle(loop);
     count = epoll_wait(loop->epoll_fd, events, LOOP_EVENTS_MAX, wait_ms(loop, most_us));
     if (count < 0 && errno != EINTR) {
         perror("epoll_wait");
@@ -111,9 +122,9 @@ void loop_turn(struct loop *loop, uint64_t most_us)
     loop->turns++;
     deliver(loop, events, count);
     timer_wheel_run(&loop->wheel, loop->now_us);
-    settle(loop);
     run_ready(loop);
     dispose(loop);
+    loop->is_turning = false;
 }
 
 void loop_run(struct loop *loop)
@@ -151,12 +162,6 @@ void loop_remove(struct loop *loop, struct watch *watch)
         return;
     watch->on_events = NULL;
     epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
-}
-
-void ready_init(struct ready *ready, ready_fn run)
-{
-    ready->run = run;
-    list_init(&ready->list);
 }
 
 void loop_make_ready(struct loop *loop, struct ready *ready)

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/list.h"
+#include "net/ready.h"
 #include "net/timer.h"
 
 /* Most events taken in one turn. */
@@ -29,14 +30,6 @@ struct watch {
     int fd;             /* the owner's to close, after loop_remove() */
 };
 
-/* Something to do once more in this turn or the next. */
-struct ready;
-typedef void (*ready_fn)(struct ready *ready);
-struct ready {
-    struct list list;
-    ready_fn run;
-};
-
 /* Memory that goes at the end of the turn, when nothing of it is on the stack. */
 struct garbage;
 typedef void (*garbage_fn)(struct garbage *garbage);
@@ -50,6 +43,7 @@ typedef void (*loop_fn)(void *owner);
 struct loop {
     int epoll_fd;
     bool is_stopping;
+    bool is_turning;
     uint64_t now_us; /* monotonic, read once a turn */
     uint64_t turns;
     struct timer_wheel wheel;
@@ -69,7 +63,7 @@ void loop_finish(struct loop *loop);
 /* Turns until loop_stop(). A failure of epoll itself ends the program. */
 void loop_run(struct loop *loop);
 
-/* One turn; waits at most `most_us` for something to happen. For tests and for loops in loops. */
+/* One turn; waits at most `most_us` for something to happen. Not from inside a callback. */
 void loop_turn(struct loop *loop, uint64_t most_us);
 
 void loop_stop(struct loop *loop);
@@ -82,23 +76,17 @@ MUST_USE int loop_add(struct loop *loop, struct watch *watch, uint32_t events, w
 MUST_USE int loop_change(struct loop *loop, struct watch *watch, uint32_t events);
 void loop_remove(struct loop *loop, struct watch *watch);
 
-void ready_init(struct ready *ready, ready_fn run);
-
 /* Runs it later in this turn, or in the next one where it is put there by the ready list itself.
  * Twice is once. */
 void loop_make_ready(struct loop *loop, struct ready *ready);
 
-/* Takes it off again; harmless where it does not wait. */
-static inline void ready_cancel(struct ready *ready)
-{
-    list_remove(&ready->list);
-}
-
 /* Calls destroy(garbage) at the end of the turn. */
 void loop_dispose(struct loop *loop, struct garbage *garbage, garbage_fn destroy);
 
-/* Starts a timer `after_us` from the turn's clock. */
+/* Starts a timer `after_us` from the turn's clock; TIMER_NEVER_US: far enough. */
 static inline void loop_start_timer(struct loop *loop, struct timer *timer, uint64_t after_us)
 {
-    timer_start(&loop->wheel, timer, loop->now_us + after_us);
+    uint64_t most_us = TIMER_NEVER_US - loop->now_us;
+
+    timer_start(&loop->wheel, timer, loop->now_us + (after_us < most_us ? after_us : most_us));
 }

@@ -2,10 +2,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
@@ -66,6 +68,14 @@ static void fail(struct sock *sock, int error)
     loop_make_ready(sock->group->loop, &sock->ready);
 }
 
+/* A write met the error; what arrived before it is delivered first. */
+static void fail_writing(struct sock *sock, int error)
+{
+    if (!sock->error)
+        sock->is_write_broken = true;
+    fail(sock, error);
+}
+
 static void queue_bytes(struct sock *sock, struct view bytes)
 {
     size_t before = buffer_size(&sock->queue);
@@ -89,7 +99,7 @@ static void finish_shut(struct sock *sock)
 /* Queues what is left of the pieces after the first `sent` bytes. */
 static void queue_rest(struct sock *sock, const struct iovec *pieces, int count, size_t sent)
 {
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && !sock->error; i++) {
         struct view piece = {pieces[i].iov_base, pieces[i].iov_len};
 
         if (sent >= piece.size) {
@@ -131,7 +141,7 @@ static void flush_group(struct sock_group *group)
     group->piece_count = 0;
     sent = send_pieces(sock, group->pieces, count);
     if (sent < 0) {
-        fail(sock, (int)sent);
+        fail_writing(sock, (int)sent);
         return;
     }
     queue_rest(sock, group->pieces, count, (size_t)sent);
@@ -173,13 +183,15 @@ void sock_write(struct sock *sock, struct view bytes)
 
     if (!bytes.size || sock->error || sock->is_closed || sock->wants_shut)
         return;
-    if (buffer_size(&sock->queue)) {
+    if (buffer_size(&sock->queue) || sock->is_connecting) {
         queue_bytes(sock, bytes);
         return;
     }
     if (group->gathering != sock || group->piece_count == SOCK_GATHER_MAX)
         flush_group(group);
-    /* The flush may have left a queue behind that these bytes must follow. */
+    /* The flush may have failed, or left a queue behind that these bytes must follow. */
+    if (sock->error)
+        return;
     if (buffer_size(&sock->queue)) {
         queue_bytes(sock, bytes);
         return;
@@ -211,7 +223,7 @@ static void send_queue(struct sock *sock)
         return;
     sent = send_pieces(sock, &piece, 1);
     if (sent < 0) {
-        fail(sock, (int)sent);
+        fail_writing(sock, (int)sent);
         return;
     }
     buffer_consume(&sock->queue, (size_t)sent);
@@ -275,7 +287,9 @@ static bool receive_once(struct sock *sock, size_t *received)
         return false;
     }
     if (size == 0) {
-        receive_fin(sock);
+        /* Behind a failed write an end is no clean one: on_reset follows. */
+        if (!sock->error)
+            receive_fin(sock);
         return false;
     }
     *received += (size_t)size;
@@ -298,6 +312,22 @@ static void receive_all(struct sock *sock)
             loop_make_ready(sock->group->loop, &sock->ready);
             return;
         }
+        if (!receive_once(sock, &received))
+            return;
+    }
+}
+
+/* After a failed write: what the other side said before, say why it refuses, as far as the owner
+ * takes it at once. */
+static void receive_rest(struct sock *sock)
+{
+    size_t received = 0;
+
+    if (sock->is_connecting || sock->has_fin)
+        return;
+    sock->is_readable = sock->is_hung_up = true;
+    while (sock->is_readable && !sock->is_paused && !sock->is_closed &&
+           received < SOCK_TURN_BYTES) {
         if (!receive_once(sock, &received))
             return;
     }
@@ -345,6 +375,34 @@ static void establish(struct sock *sock)
     sock->is_connecting = false;
     if (sock->events->on_connected)
         sock->events->on_connected(sock);
+    if (!sock->is_closed && sock->group->gathering != sock)
+        finish_shut(sock);
+}
+
+/* Whether bytes (or only the end) can be read; *error gets what stands there instead, or 0. */
+static bool has_unread(const struct sock *sock, int *error)
+{
+    char byte;
+    ssize_t size = recv(sock->watch.fd, &byte, sizeof(byte), MSG_PEEK);
+
+    *error = size < 0 && errno != EAGAIN ? -errno : 0;
+    return size > 0;
+}
+
+/*
+ * The connection is broken. An answer may lie before the error: where we are reading it is read
+ * first, and reading then says what is wrong. Else it is told at once, unless bytes wait behind a
+ * pause.
+ */
+static void meet_error(struct sock *sock)
+{
+    int error = 0;
+
+    if (!sock->is_connecting && !sock->has_fin) {
+        if (!sock->is_paused || has_unread(sock, &error))
+            return;
+    }
+    fail(sock, error ? error : take_error(sock));
 }
 
 static void on_sock_events(struct watch *watch, uint32_t events)
@@ -353,9 +411,8 @@ static void on_sock_events(struct watch *watch, uint32_t events)
 
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         sock->is_hung_up = true;
-    /* An answer may lie before the error: it is read first, and reading then says what is wrong. */
-    if ((events & EPOLLERR) && (sock->is_paused || sock->is_connecting))
-        fail(sock, take_error(sock));
+    if (events & EPOLLERR)
+        meet_error(sock);
     if (!sock->error && sock->is_connecting && (events & EPOLLOUT))
         establish(sock);
     if (!sock->error && (events & EPOLLOUT) && !sock->is_closed && buffer_size(&sock->queue)) {
@@ -374,12 +431,19 @@ static void on_sock_ready(struct ready *ready)
 
     if (sock->is_closed)
         return;
-    if (sock->error) {
-        sock->is_readable = false;
-        sock->events->on_reset(sock, sock->error);
+    if (!sock->error) {
+        receive_all(sock);
         return;
     }
-    receive_all(sock);
+    if (sock->is_reset_told)
+        return;
+    if (sock->is_write_broken)
+        receive_rest(sock);
+    if (sock->is_closed)
+        return;
+    sock->is_readable = false;
+    sock->is_reset_told = true;
+    sock->events->on_reset(sock, sock->error);
 }
 
 static void init(struct sock *sock, struct sock_group *group, int fd,
@@ -410,13 +474,13 @@ int sock_connect(struct sock *sock, struct sock_group *group, const struct addre
 {
     int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const int on = 1;
-    int result;
+    int result = fd < 0 ? -errno : 0;
 
-    if (fd < 0)
-        return -errno;
+    init(sock, group, fd, events);
+    if (result < 0)
+        goto fail;
     if (address->any.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    init(sock, group, fd, events);
     result = connect(fd, &address->any, address->size) < 0 ? -errno : 0;
     if (result < 0 && result != -EINPROGRESS)
         goto fail;
@@ -434,13 +498,16 @@ fail:
 void sock_adopt(struct sock *sock, struct sock_group *group, int fd,
                 const struct sock_events *events)
 {
+    int result;
+
     init(sock, group, fd, events);
     sock->is_readable = true;
     receive_all(sock);
     if (sock->is_closed || sock->error)
         return;
-    if (register_sock(sock) < 0)
-        fail(sock, -ENOMEM);
+    result = register_sock(sock);
+    if (result < 0)
+        fail(sock, result);
 }
 
 /* ---- the end ---- */
@@ -471,9 +538,20 @@ static void release(struct sock *sock)
     loop_dispose(group->loop, &sock->garbage, on_garbage);
 }
 
+/* Closing it will be a RST. */
+static void reset_at_close(struct sock *sock)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    if (sock->watch.fd >= 0)
+        setsockopt(sock->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 /* While it lingers a sock is its own owner. */
 static void on_linger_bytes(struct sock *sock, struct view bytes)
 {
+    if (!sock->is_shut)
+        return;
     sock->linger_bytes += (uint32_t)bytes.size;
     if (sock->linger_bytes > SOCK_LINGER_BYTES)
         release(sock);
@@ -489,11 +567,14 @@ static void on_linger_drained(struct sock *sock)
 {
     if (sock->has_fin)
         release(sock);
+    else
+        loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);
 }
 
 static void on_linger_reset(struct sock *sock, int error)
 {
     (void)error;
+    reset_at_close(sock);
     release(sock);
 }
 
@@ -504,23 +585,50 @@ static const struct sock_events linger_events = {
     .on_reset = on_linger_reset,
 };
 
+/* Written and not yet acknowledged by the other side. */
+static size_t owed(const struct sock *sock)
+{
+    int unacknowledged = 0;
+
+    if (ioctl(sock->watch.fd, SIOCOUTQ, &unacknowledged) < 0 || unacknowledged < 0)
+        unacknowledged = 0;
+    return buffer_size(&sock->queue) + (size_t)unacknowledged;
+}
+
 static void on_linger_expiry(struct timer *timer)
 {
-    release(CONTAINER_OF(timer, struct sock, timer));
+    struct sock *sock = CONTAINER_OF(timer, struct sock, timer);
+    size_t before = sock->linger_owed;
+
+    if (!buffer_size(&sock->queue)) {
+        release(sock);
+        return;
+    }
+    sock->linger_owed = owed(sock);
+    if (sock->linger_owed < before && ++sock->linger_rounds < SOCK_LINGER_ROUNDS) {
+        loop_start_timer(sock->group->loop, timer, SOCK_LINGER_US);
+        return;
+    }
+    reset_at_close(sock);
+    release(sock);
 }
 
 void sock_close(struct sock *sock, bool lingers, sock_fn destroy)
 {
-    assert(!sock->is_closed || sock->watch.fd < 0);
+    assert(!sock->destroy);
     sock->destroy = destroy;
     sock_shut(sock);
     sock_flush(sock);
+    /* Bytes of ours were lost: no FIN may say that this was all. */
+    if (sock->error)
+        reset_at_close(sock);
     if (sock->is_closed || sock->error || (!lingers && !buffer_size(&sock->queue)) ||
         (sock->has_fin && !buffer_size(&sock->queue))) {
         release(sock);
         return;
     }
     sock->events = &linger_events;
+    sock->linger_owed = owed(sock);
     timer_init(&sock->timer, on_linger_expiry);
     loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);
     sock_resume(sock);
@@ -528,10 +636,8 @@ void sock_close(struct sock *sock, bool lingers, sock_fn destroy)
 
 void sock_abort(struct sock *sock, sock_fn destroy)
 {
-    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-
-    if (sock->watch.fd >= 0)
-        setsockopt(sock->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    assert(!sock->destroy);
+    reset_at_close(sock);
     sock->destroy = destroy;
     release(sock);
 }

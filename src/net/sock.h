@@ -27,12 +27,13 @@
 #define SOCK_RECEIVE_TIGHT_BYTES                                                                   \
     (32 * 1024)                            /* ... while the other side is slow or memory short     \
                                             */
-#define SOCK_TURN_BYTES      (1024 * 1024) /* most bytes one sock receives in one turn */
+#define SOCK_TURN_BYTES      (1024 * 1024) /* most bytes one sock receives before the others' turn */
 #define SOCK_GATHER_MAX      64            /* pieces of one gathered write */
 #define SOCK_TEXT_BYTES      (256 * 1024)  /* of a group's memory for text written in a callback */
 #define SOCK_QUEUE_BYTES_MAX (1024 * 1024) /* most bytes one sock queues */
 #define SOCK_LINGER_BYTES    (64 * 1024)   /* read and thrown away after our FIN, at most */
 #define SOCK_LINGER_US       UINT64_C(2000000)
+#define SOCK_LINGER_ROUNDS   30 /* so often a slow reader may move on before we give up its queue */
 
 struct sock;
 typedef void (*sock_fn)(struct sock *sock);
@@ -47,7 +48,8 @@ struct sock_events {
     void (*on_drained)(struct sock *sock);
     /* The connection was established (socks that connect). May be NULL. */
     void (*on_connected)(struct sock *sock);
-    /* Broken: `error` is a negative errno. The owner closes it. */
+    /* Broken: `error` is a negative errno. Told once; the owner closes it. What arrived before the
+     * connection broke has been delivered, but for what lay behind a pause when a write failed. */
     void (*on_reset)(struct sock *sock, int error);
 };
 
@@ -81,7 +83,9 @@ struct sock {
     uint64_t sent_bytes; /* taken by the kernel since the start */
     uint32_t receive_max;
     uint32_t linger_bytes;
-    int error; /* negative errno waiting to be told, or 0 */
+    uint32_t linger_rounds;
+    size_t linger_owed; /* bytes not yet at the other side when its last round began */
+    int error;          /* negative errno waiting to be told, or 0 */
     bool is_connecting : 1;
     bool is_registered : 1;
     bool is_readable : 1; /* the kernel may have more for us */
@@ -90,7 +94,9 @@ struct sock {
     bool has_fin : 1;    /* theirs was read */
     bool wants_shut : 1; /* our FIN follows what is queued */
     bool is_shut : 1;
-    bool was_queued : 1; /* on_drained is owed */
+    bool was_queued : 1;      /* on_drained is owed */
+    bool is_write_broken : 1; /* a write found the error: there may be bytes before it */
+    bool is_reset_told : 1;
     bool is_closed : 1;
 };
 
@@ -99,8 +105,9 @@ void sock_group_init(struct sock_group *group, struct loop *loop, size_t queued_
 void sock_group_finish(struct sock_group *group);
 
 /*
- * Memory for text that is about to be written: `size` bytes that stay until the callback returns.
- * NULL above SOCK_TEXT_BYTES. What is not used is given back with sock_text_trim().
+ * Memory for text that is about to be written: `size` bytes that stay until they have left, if
+ * they are given to sock_write() before the next text is got. NULL above SOCK_TEXT_BYTES. What is
+ * not used is given back with sock_text_trim().
  */
 char *sock_text(struct sock_group *group, size_t size);
 
@@ -108,11 +115,12 @@ char *sock_text(struct sock_group *group, size_t size);
 void sock_text_trim(struct sock_group *group, size_t unused);
 
 /* Starts connecting. What is written before the connection stands is queued. -errno where it fails
- * at once. */
+ * at once: there is nothing to close then, though sock_close() would do no harm. */
 MUST_USE int sock_connect(struct sock *sock, struct sock_group *group,
                           const struct address *address, const struct sock_events *events);
 
-/* Takes over a connected non-blocking descriptor; reads what is there before it returns. */
+/* Takes over a connected non-blocking descriptor; reads what is there before it returns. Not from
+ * inside on_bytes, whose view it would overwrite. */
 void sock_adopt(struct sock *sock, struct sock_group *group, int fd,
                 const struct sock_events *events);
 
@@ -143,14 +151,16 @@ static inline uint64_t sock_sent(const struct sock *sock)
     return sock->sent_bytes;
 }
 
-/* Nothing is delivered (nor read) until sock_resume(). */
+/* Nothing is delivered (nor read) until sock_resume(), but for an on_reset before which no bytes
+ * lie or which a write met. */
 void sock_pause(struct sock *sock);
 void sock_resume(struct sock *sock);
 
 /* At most that many bytes a receive from now on; 0: SOCK_RECEIVE_BYTES. */
 static inline void sock_limit_receive(struct sock *sock, size_t bytes)
 {
-    sock->receive_max = bytes ? (uint32_t)bytes : SOCK_RECEIVE_BYTES;
+    sock->receive_max =
+        bytes && bytes < SOCK_RECEIVE_BYTES ? (uint32_t)bytes : (uint32_t)SOCK_RECEIVE_BYTES;
 }
 
 /* Our FIN, after what is queued; reading goes on. */
@@ -160,7 +170,9 @@ void sock_shut(struct sock *sock);
  * Ends it: nothing more is delivered. What is queued still goes out. destroy(sock) is called when
  * the memory may go, at the end of the turn or, where something is queued or with `lingers`, once
  * our FIN is out and the other side has closed too, at most SOCK_LINGER_US or SOCK_LINGER_BYTES
- * later (so that the last bytes reach somebody who is still sending).
+ * later (so that the last bytes reach somebody who is still sending). Somebody who takes nothing of
+ * the queue for SOCK_LINGER_US, or is not through after SOCK_LINGER_ROUNDS of them, gets a RST: a
+ * FIN would make him believe that he has it all.
  */
 void sock_close(struct sock *sock, bool lingers, sock_fn destroy);
 

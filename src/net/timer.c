@@ -64,23 +64,22 @@ void timer_stop(struct timer *timer)
     list_remove(&timer->list);
 }
 
-static void run_slot(struct timer_wheel *wheel, unsigned level, unsigned slot)
+/* Places anew what is in the slot; what is due by now goes to `due`. */
+static void empty_slot(struct timer_wheel *wheel, unsigned level, unsigned slot, struct list *due)
 {
-    struct list due;
+    struct list here;
 
-    list_init(&due);
-    list_take_all(&due, &wheel->slots[level][slot]);
+    list_init(&here);
+    list_take_all(&here, &wheel->slots[level][slot]);
     wheel->occupied[level] &= ~(UINT64_C(1) << slot);
-    while (!list_is_empty(&due)) {
-        struct timer *timer = LIST_FIRST(&due, struct timer, list);
+    while (!list_is_empty(&here)) {
+        struct timer *timer = LIST_FIRST(&here, struct timer, list);
 
         list_remove(&timer->list);
-        if (tick_of(timer->deadline_us) > wheel->tick) {
+        if (tick_of(timer->deadline_us) > wheel->tick)
             place(wheel, timer);
-            continue;
-        }
-        timer->deadline_us = 0;
-        timer->on_expiry(timer);
+        else
+            list_append(due, &timer->list);
     }
 }
 
@@ -113,10 +112,9 @@ static uint64_t next_tick(const struct timer_wheel *wheel)
     return next;
 }
 
-void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_us)
+/* Turns the wheel up to the tick `now`. */
+static void advance(struct timer_wheel *wheel, uint64_t now, struct list *due)
 {
-    uint64_t now = now_us / TIMER_TICK_US;
-
     for (;;) {
         uint64_t next = next_tick(wheel);
 
@@ -130,11 +128,35 @@ void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_us)
 
             if (next & ((UINT64_C(1) << shift) - 1))
                 continue;
-            run_slot(wheel, (unsigned)level, slot);
+            empty_slot(wheel, (unsigned)level, slot, due);
         }
     }
     if (now > wheel->tick)
         wheel->tick = now;
+}
+
+void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_us)
+{
+    struct list due;
+
+    /* First all that is due, then the calls: what they start anew is measured from now on, and a
+     * process that was stopped for an hour does not call one timer for each tick it missed. */
+    list_init(&due);
+    advance(wheel, now_us / TIMER_TICK_US, &due);
+    while (!list_is_empty(&due)) {
+        struct timer *timer = LIST_FIRST(&due, struct timer, list);
+
+        list_remove(&timer->list);
+        /* Put off by a call before this one. */
+        if (tick_of(timer->deadline_us) > wheel->tick) {
+            place(wheel, timer);
+            continue;
+        }
+        timer->deadline_us = 0;
+        timer->on_expiry(timer);
+        if (wheel->on_settle)
+            wheel->on_settle(wheel);
+    }
 }
 
 uint64_t timer_wheel_next_us(const struct timer_wheel *wheel)

@@ -19,6 +19,8 @@
 
 struct timer;
 typedef void (*timer_fn)(struct timer *timer);
+struct timer_wheel;
+typedef void (*timer_wheel_fn)(struct timer_wheel *wheel);
 
 struct timer {
     struct list list;
@@ -28,7 +30,8 @@ struct timer {
 };
 
 struct timer_wheel {
-    uint64_t tick; /* all ticks up to this one have been run */
+    uint64_t tick;            /* all ticks up to this one have been run */
+    timer_wheel_fn on_settle; /* after each on_expiry; may be NULL */
     uint64_t occupied[TIMER_LEVELS];
     struct list slots[TIMER_LEVELS][TIMER_SLOTS];
 };
@@ -50,8 +53,8 @@ void timer_start(struct timer_wheel *wheel, struct timer *timer, uint64_t deadli
 /* Harmless where it does not run. */
 void timer_stop(struct timer *timer);
 
-/* Calls what is due. Timers started from there with a deadline that has passed fire at the next
- * call. */
+/* Calls what is due. Timers started from there with a deadline that has passed fire in a later
+ * tick's call. */
 void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_us);
 
 /* When timer_wheel_run() should be called next at the latest; TIMER_NEVER_US with no timer. */
