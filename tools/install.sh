@@ -4,4 +4,4 @@ set -eu
 cd "$(dirname "$0")/.."
 
 meson configure build -Dprefix="${PREFIX:-/usr/local}"
-exec meson install -C build --quiet
+exec meson install -C build --quiet --no-rebuild
