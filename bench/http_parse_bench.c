@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "http/h1_chunk.h"
 #include "http/h1_parse.h"
 #include "http/h1_write.h"
 
@@ -86,6 +87,22 @@ static size_t write_request(struct view bytes)
     return writer.is_full ? 0 : bytes.size;
 }
 
+/* Chunks of one byte: the most work a byte can cause. */
+static const struct view small_chunks = VIEW(
+    "1\r\na\r\n1\r\nb\r\n1\r\nc\r\n1\r\nd\r\n1\r\ne\r\n1\r\nf\r\n1\r\ng\r\n1\r\nh\r\n0\r\n\r\n");
+
+static size_t read_chunks(struct view bytes)
+{
+    struct h1_chunk_reader reader;
+    struct view rest = bytes, data;
+
+    h1_chunk_init(&reader);
+    while (h1_chunk_read(&reader, &rest, &data) == H1_CHUNK_DATA)
+        ;
+    h1_chunk_finish(&reader);
+    return bytes.size - rest.size;
+}
+
 static void measure(const char *name, size_t (*what)(struct view bytes), struct view bytes)
 {
     uint64_t best = UINT64_MAX;
@@ -113,5 +130,6 @@ int main(void)
     measure("parse browser GET", parse_request, browser);
     measure("write it", write_request, browser);
     measure("parse answer", parse_answer, answer);
+    measure("read 8 chunks of 1 byte", read_chunks, small_chunks);
     return 0;
 }

@@ -21,11 +21,11 @@ enum state {
     STATE_DATA,
     STATE_DATA_CR,
     STATE_DATA_LF,
+    STATE_LAST_LF,       /* of the empty line that ends the trailer section */
     STATE_TRAILER_FIRST, /* start of a line of the trailer section */
     STATE_TRAILER_NAME,
     STATE_TRAILER_VALUE,
     STATE_TRAILER_LF,
-    STATE_LAST_LF, /* of the empty line */
     STATE_END,
     STATE_BAD,
 };
@@ -117,12 +117,10 @@ static enum state read_size_line(struct h1_chunk_reader *reader, char byte)
     return read_size_byte(reader, byte);
 }
 
-static enum state read_trailer_byte(int state, char byte)
+static enum state read_trailer_byte(enum state state, char byte)
 {
     switch (state) {
     case STATE_TRAILER_FIRST:
-        if (byte == '\r')
-            return STATE_LAST_LF;
         return h1_class_is(byte, H1_CLASS_TOKEN) ? STATE_TRAILER_NAME : STATE_BAD;
     case STATE_TRAILER_NAME:
         if (byte == ':')
@@ -132,22 +130,21 @@ static enum state read_trailer_byte(int state, char byte)
         if (byte == '\r')
             return STATE_TRAILER_LF;
         return h1_class_is(byte, H1_CLASS_VALUE) ? STATE_TRAILER_VALUE : STATE_BAD;
-    case STATE_TRAILER_LF:
-        return byte == '\n' ? STATE_TRAILER_FIRST : STATE_BAD;
     default:
-        assert(state == STATE_LAST_LF);
-        return byte == '\n' ? STATE_END : STATE_BAD;
+        assert(state == STATE_TRAILER_LF);
+        return byte == '\n' ? STATE_TRAILER_FIRST : STATE_BAD;
     }
 }
 
-/* Checks the trailer section byte by byte and keeps it, its empty line included. */
-static enum state read_trailer(struct h1_chunk_reader *reader, struct view *bytes)
+/* Checks a field line byte by byte, as far as it is there, and keeps it. */
+static enum state read_trailer_line(struct h1_chunk_reader *reader, struct view *bytes)
 {
     enum state state = (enum state)reader->state;
     size_t size = 0;
 
-    while (size < bytes->size && state != STATE_END && state != STATE_BAD)
+    do {
         state = read_trailer_byte(state, bytes->data[size++]);
+    } while (size < bytes->size && state > STATE_TRAILER_FIRST && state < STATE_END);
     if (buffer_append(&reader->trailer, view_first(*bytes, size)) < 0)
         state = STATE_BAD;
     *bytes = view_after(*bytes, size);
@@ -172,6 +169,10 @@ static enum state read_byte(struct h1_chunk_reader *reader, char byte)
         return byte == '\r' ? STATE_DATA_LF : STATE_BAD;
     if (reader->state == STATE_DATA_LF)
         return byte == '\n' ? STATE_SIZE_FIRST : STATE_BAD;
+    if (reader->state == STATE_TRAILER_FIRST)
+        return STATE_LAST_LF;
+    if (reader->state == STATE_LAST_LF)
+        return byte == '\n' ? STATE_END : STATE_BAD;
     return read_size_line(reader, byte);
 }
 
@@ -183,8 +184,10 @@ enum h1_chunk_result h1_chunk_read(struct h1_chunk_reader *reader, struct view *
             read_data(reader, bytes, data);
             return H1_CHUNK_DATA;
         }
-        if (reader->state >= STATE_TRAILER_FIRST) {
-            reader->state = read_trailer(reader, bytes);
+        /* The empty line is not kept, so a body without trailer fields needs no memory. */
+        if (reader->state > STATE_TRAILER_FIRST ||
+            (reader->state == STATE_TRAILER_FIRST && *bytes->data != '\r')) {
+            reader->state = read_trailer_line(reader, bytes);
             continue;
         }
         reader->state = read_byte(reader, *bytes->data);
@@ -216,22 +219,23 @@ static bool is_barred(const struct field *field)
 
 int h1_chunk_trailers(const struct h1_chunk_reader *reader, struct field *fields)
 {
-    struct view bytes = buffer_view(&reader->trailer);
-    struct h1_reader lines = {
-        .at = bytes.data, .known = bytes.data, .end = bytes.data + bytes.size};
+    struct view bytes;
+    struct h1_reader lines;
     struct field field;
     int count = 0;
 
-    for (;;) {
-        enum h1_step step = h1_line_field(&lines, &field);
-
-        if (step == H1_STEP_END)
-            return count;
-        if (step != H1_STEP_LINE || count == HEAD_FIELDS_MAX)
+    if (!buffer_size(&reader->trailer))
+        return 0;
+    bytes = buffer_view(&reader->trailer);
+    lines =
+        (struct h1_reader){.at = bytes.data, .known = bytes.data, .end = bytes.data + bytes.size};
+    while (lines.at < lines.end) {
+        if (h1_line_field(&lines, &field) != H1_STEP_LINE || count == HEAD_FIELDS_MAX)
             return -EBADMSG;
         field.is_dropped = is_barred(&field);
         fields[count++] = field;
     }
+    return count;
 }
 
 size_t h1_chunk_prefix(size_t size, char text[H1_CHUNK_PREFIX_BYTES])

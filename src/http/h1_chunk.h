@@ -13,7 +13,7 @@
 #define H1_CHUNK_EXTENSION_BYTES_MAX (16 * 1024)
 #define H1_CHUNK_LINE_BYTES_MAX      4096
 
-/* Most bytes of a trailer section. */
+/* Most bytes of the fields of a trailer section. */
 #define H1_TRAILER_BYTES_MAX (16 * 1024)
 
 enum h1_chunk_result {
@@ -28,7 +28,7 @@ struct h1_chunk_reader {
     uint64_t left;          /* bytes of the present chunk still to come */
     size_t line_bytes;      /* of the present chunk-size line */
     size_t extension_bytes; /* of the message */
-    struct buffer trailer;  /* bytes of the trailer section, ends with its empty line */
+    struct buffer trailer;  /* lines of the trailer section; no memory where there are none */
 };
 
 void h1_chunk_init(struct h1_chunk_reader *reader);

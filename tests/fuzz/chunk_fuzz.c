@@ -15,9 +15,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* The body as one chunk and the same trailer section. */
 static struct view write_anew(const struct any_cut_chunk *got, char *text)
 {
-    struct view trailer = buffer_view(&got->reader.trailer);
+    struct view trailer = {NULL, 0};
     size_t at = 0;
 
+    if (buffer_size(&got->reader.trailer))
+        trailer = buffer_view(&got->reader.trailer);
     if (got->size) {
         at = h1_chunk_prefix(got->size, text);
         memcpy(text + at, got->body, got->size);
@@ -25,8 +27,10 @@ static struct view write_anew(const struct any_cut_chunk *got, char *text)
         at += got->size + 2;
     }
     memcpy(text + at, "0\r\n", 3);
-    memcpy(text + at + 3, trailer.data, trailer.size);
-    return (struct view){text, at + 3 + trailer.size};
+    if (trailer.size)
+        memcpy(text + at + 3, trailer.data, trailer.size);
+    memcpy(text + at + 3 + trailer.size, "\r\n", 2);
+    return (struct view){text, at + 5 + trailer.size};
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

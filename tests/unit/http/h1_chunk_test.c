@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "any_cut_chunk.h"
+#include "base/memory.h"
 
 #define EOL  "\r\n"
 #define LAST "0" EOL EOL
@@ -242,11 +243,11 @@ static void a_trailer_section_is_limited(void **state)
     (void)state;
     memset(text, 'v', sizeof(text));
     memcpy(text, "0\r\nT:", 5);
-    memcpy(text + 3 + H1_TRAILER_BYTES_MAX - 4, EOL EOL, 4);
-    assert_int_equal(read_text(text, 3 + H1_TRAILER_BYTES_MAX), H1_CHUNK_END);
+    memcpy(text + 3 + H1_TRAILER_BYTES_MAX - 2, EOL EOL, 4);
+    assert_int_equal(read_text(text, 3 + H1_TRAILER_BYTES_MAX + 2), H1_CHUNK_END);
     memset(text + 5, 'v', sizeof(text) - 5);
-    memcpy(text + 4 + H1_TRAILER_BYTES_MAX - 4, EOL EOL, 4);
-    assert_int_equal(read_text(text, 4 + H1_TRAILER_BYTES_MAX), H1_CHUNK_BAD);
+    memcpy(text + 4 + H1_TRAILER_BYTES_MAX - 2, EOL EOL, 4);
+    assert_int_equal(read_text(text, 4 + H1_TRAILER_BYTES_MAX + 2), H1_CHUNK_BAD);
     memset(text + 5, 'v', sizeof(text) - 5);
     assert_int_equal(read_text(text, sizeof(text)), H1_CHUNK_BAD);
 }
@@ -274,13 +275,16 @@ static void trailer_fields_that_could_pass_for_head_fields_are_dropped(void **st
     assert_true(view_equals(fields[12].value, VIEW("\"1\"")));
 }
 
-static void a_body_without_trailers_has_none(void **state)
+static void a_body_without_trailers_has_none_and_needs_no_memory(void **state)
 {
     struct field fields[HEAD_FIELDS_MAX];
-    struct any_cut_chunk *got = any_cut_chunk_parse(VIEW(LAST));
+    uint64_t allocations = memory_allocations();
+    struct any_cut_chunk *got = any_cut_chunk_parse(VIEW("1" EOL "a" EOL LAST));
 
     (void)state;
+    assert_int_equal(got->result, H1_CHUNK_END);
     assert_int_equal(h1_chunk_trailers(&got->reader, fields), 0);
+    assert_int_equal(memory_allocations(), allocations);
 }
 
 static void too_many_trailer_fields_are_refused(void **state)
@@ -341,7 +345,7 @@ int main(void)
         cmocka_unit_test(extensions_of_a_message_are_limited_together),
         cmocka_unit_test(a_trailer_section_is_limited),
         cmocka_unit_test(trailer_fields_that_could_pass_for_head_fields_are_dropped),
-        cmocka_unit_test(a_body_without_trailers_has_none),
+        cmocka_unit_test(a_body_without_trailers_has_none_and_needs_no_memory),
         cmocka_unit_test(too_many_trailer_fields_are_refused),
         cmocka_unit_test(a_prefix_is_the_size_and_a_line_end),
     };
