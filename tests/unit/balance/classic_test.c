@@ -90,6 +90,50 @@ static void a_taken_slot_sends_the_later_id_on(void **state)
     balance_destroy(image);
 }
 
+/* What a removal moves with the others' ids kept, and with the ids closing up. */
+static void kept_ids_move_fewer_keys(void **state)
+{
+    unsigned kept_moves = 0;
+    unsigned closed_moves = 0;
+
+    (void)state;
+    random_seed(19);
+    for (unsigned i = 0; i < tool_times(500, 5000); i++) {
+        static const char *const functions[] = {"quadratic", "linear", "mixed", "fnv1a", "md5"};
+        struct balance_options options = classic("mix32", functions[i % ARRAY_SIZE(functions)]);
+        struct balance_member members[20];
+        static char names[20][8];
+        uint32_t count = 2 + (uint32_t)random_below(18);
+        uint32_t gone = (uint32_t)random_below(count);
+        struct balance_image *images[3];
+
+        for (uint32_t k = 0; k < count; k++) {
+            snprintf(names[k], sizeof(names[k]), "S%u", k);
+            members[k] = (struct balance_member){names[k], 1, k + 1};
+        }
+        images[0] = tool_build(&options, members, count);
+        memmove(members + gone, members + gone + 1, (count - gone - 1) * sizeof(*members));
+        images[1] = tool_build(&options, members, count - 1);
+        for (uint32_t k = 0; k < count - 1; k++)
+            members[k].id = k + 1;
+        images[2] = tool_build(&options, members, count - 1);
+        for (uint32_t slot = 0; slot < 512; slot++) {
+            const char *owners[3];
+
+            for (unsigned k = 0; k < 3; k++)
+                owners[k] = balance_name(images[k], balance_slot_owner(images[k], slot));
+            kept_moves += strcmp(owners[0], owners[1]) != 0;
+            closed_moves += strcmp(owners[0], owners[2]) != 0;
+        }
+        for (unsigned k = 0; k < 3; k++)
+            balance_destroy(images[k]);
+    }
+    print_message("classic, a removal moves %.1f slots with kept ids, %.1f with new ones\n",
+                  (double)kept_moves / tool_times(500, 5000),
+                  (double)closed_moves / tool_times(500, 5000));
+    assert_true(kept_moves * 2 < closed_moves);
+}
+
 static void a_full_ring_is_an_error_and_an_exactly_full_one_is_not(void **state)
 {
     struct balance_options options = classic(NULL, NULL);
@@ -222,6 +266,7 @@ int main(void)
         cmocka_unit_test(the_shares_are_exact),
         cmocka_unit_test(a_request_on_a_virtual_server_is_its_own),
         cmocka_unit_test(a_taken_slot_sends_the_later_id_on),
+        cmocka_unit_test(kept_ids_move_fewer_keys),
         cmocka_unit_test(a_full_ring_is_an_error_and_an_exactly_full_one_is_not),
         cmocka_unit_test(options_that_make_no_ring_are_refused),
         cmocka_unit_test(the_functions_are_exact_for_numbers_of_any_size),

@@ -46,3 +46,11 @@ static inline void tool_shuffle(struct balance_member *members, size_t count)
         members[other] = kept;
     }
 }
+
+/* `few` times in a usual run, `many` with ROOST_TEST_LONG=1. */
+static inline unsigned tool_times(unsigned few, unsigned many)
+{
+    const char *is_long = getenv("ROOST_TEST_LONG");
+
+    return is_long && strcmp(is_long, "1") == 0 ? many : few;
+}
