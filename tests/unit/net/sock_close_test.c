@@ -115,6 +115,34 @@ static void a_slow_reader_gets_all_that_was_queued_when_we_closed(void **state)
     assert_string_equal(end.story, "x");
 }
 
+static void somebody_who_goes_on_sending_gets_all_that_was_queued(void **state)
+{
+    struct end end;
+    uint64_t at = 0;
+    size_t sent = 0;
+    ssize_t size;
+
+    (void)state;
+    open_pair(&end);
+    sock_write(&end.sock, stream(MEBIBYTE));
+    sock_close(&end.sock, true, on_destroy);
+    while (sent < 4 * (size_t)SOCK_LINGER_BYTES) {
+        size = send(end.other, stream(8192).data, 8192, MSG_NOSIGNAL);
+        assert_true(size != 0);
+        sent += size > 0 ? (size_t)size : 0;
+        loop_turn(&loop, 0);
+        assert_string_equal(end.story, "");
+    }
+    do {
+        size = drain_other(end.other, &at, MEBIBYTE);
+        loop_turn(&loop, 0);
+    } while (size != 0);
+    assert_int_equal(at, MEBIBYTE);
+    close(end.other);
+    TURN_UNTIL(end.story[0]);
+    assert_string_equal(end.story, "x");
+}
+
 static void who_takes_nothing_of_the_queue_gets_a_reset_and_no_end(void **state)
 {
     struct end end;
@@ -184,6 +212,7 @@ int main(void)
         TEST(lingering_ends_in_time),
         TEST(a_paused_sock_lingers_all_the_same),
         TEST(a_slow_reader_gets_all_that_was_queued_when_we_closed),
+        TEST(somebody_who_goes_on_sending_gets_all_that_was_queued),
         TEST(who_takes_nothing_of_the_queue_gets_a_reset_and_no_end),
         TEST(an_abort_is_a_reset_and_drops_what_was_written),
         TEST(bytes_lost_by_an_overflow_end_in_a_reset_and_no_fin),

@@ -56,6 +56,33 @@ static void small_requests_cost_one_receive_and_one_send(void **state)
     close_end(&end);
 }
 
+static void act_pass_on(struct end *end, char what, struct view bytes)
+{
+    if (what == 'b')
+        sock_write(&end->to->sock, bytes);
+}
+
+/* Without a flush of the owner's own: the receive buffer is used again in the same callback. */
+static void what_was_received_leaves_before_the_next_receive(void **state)
+{
+    struct end in;
+    struct end out;
+    uint64_t at = 0;
+
+    (void)state;
+    open_pair(&in);
+    open_pair(&out);
+    in.act = act_pass_on;
+    in.to = &out;
+    sock_limit_receive(&in.sock, 10);
+    assert_int_equal(write(in.other, stream(95).data, 95), 95);
+    loop_turn(&loop, 0);
+    assert_int_equal(drain_other(out.other, &at, 100), 95);
+    in.to = NULL;
+    close_end(&in);
+    close_end(&out);
+}
+
 static void more_pieces_than_a_send_takes_stay_in_order(void **state)
 {
     enum { PIECES = 3 * SOCK_GATHER_MAX + 5 };
@@ -360,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_one_callback_writes_leaves_in_one_send),
         TEST(small_requests_cost_one_receive_and_one_send),
+        TEST(what_was_received_leaves_before_the_next_receive),
         TEST(more_pieces_than_a_send_takes_stay_in_order),
         TEST(two_socks_written_in_turns_keep_their_order),
         TEST(what_the_kernel_does_not_take_is_queued_and_drains_once),
