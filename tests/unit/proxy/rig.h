@@ -220,6 +220,7 @@ static inline int rig_client(struct rig *rig)
 /* The next connection that reaches any replica; says which. */
 static inline int rig_accept(struct rig *rig, unsigned *which)
 {
+    *which = 0;
     for (unsigned turn = 0; turn < RIG_TURNS_MAX; turn++) {
         for (unsigned i = 0; i < rig->count; i++) {
             int fd = rig->listeners[i] < 0
