@@ -1,13 +1,20 @@
 /*
  * Locks a worker in: it parses what strangers send, so it can open no file, start no process, and
- * reach no socket but IPv4 and IPv6. Applied when all descriptors have arrived.
+ * reach no socket but TCP over IPv4 and IPv6. Applied when all descriptors have arrived.
  *
- *   1. no core dumps with clients' data (PR_SET_DUMPABLE), no new privileges (PR_SET_NO_NEW_PRIVS);
- *   2. started as root: another user (SANDBOX_UID), no supplementary groups, no capabilities;
- *   3. seccomp (libseccomp): a list of calls. Hot ones without argument checks; execve, ptrace,
- * open, foreign socket families and executable mappings kill; anything else is EPERM.
+ *   1. started as root: another user (SANDBOX_UID), no supplementary groups; no capabilities;
+ *   2. no core dumps with clients' data (PR_SET_DUMPABLE), no new privileges (PR_SET_NO_NEW_PRIVS);
+ *   3. seccomp (libseccomp): a list of calls. The hot ones have no argument checks, so that the
+ *      kernel (5.11 on) remembers them as allowed and runs no filter for them. Starting programs,
+ *      ptrace, opening files, foreign socket families, executable memory and signals to others
+ *      kill; anything else answers EPERM and is counted. The counting is done by a handler for the
+ *      SIGSYS that stands for such a refusal (SECCOMP_RET_TRAP): the kernel alone does not count.
+ *
+ * Sanitizers read files and start a tracer of their own: their builds have a wider list.
  */
 #pragma once
+
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -15,5 +22,25 @@
 #define SANDBOX_UID 10001
 #define SANDBOX_GID 10001
 
-/* Locks this process in. A failure means that the worker must not serve. */
+/* Whether this build has the wider list. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANDBOX_IS_WIDE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define SANDBOX_IS_WIDE 1
+#endif
+#endif
+#ifndef SANDBOX_IS_WIDE
+#define SANDBOX_IS_WIDE 0
+#endif
+
+/*
+ * Locks this process in. A failure means that the worker must not serve. Root without the right to
+ * become somebody else (a container without CAP_SETUID, a namespace without that user) stays root
+ * without capabilities; that is logged.
+ */
 MUST_USE int sandbox_enter(struct error *why);
+
+/* Calls answered with EPERM so far: each is a mistake of ours or an attack. Once a turn: the first
+ * ones are logged by name. */
+uint64_t sandbox_refusals(void);

@@ -95,7 +95,8 @@ static void lay_out(struct layout *layout, const struct table_spec *spec)
     if (!layout->memory)
         return;
     write_digest(&table, spec);
-    memcpy(table.listeners, spec->listeners, spec->listener_count * sizeof(table.listeners[0]));
+    if (spec->listener_count)
+        memcpy(table.listeners, spec->listeners, spec->listener_count * sizeof(table.listeners[0]));
     memcpy(layout->memory, &table, sizeof(table));
 }
 
