@@ -319,6 +319,7 @@ static void on_turn(void *owner)
     SEGMENTS_ADD(worker->counts->turns, 1);
     SEGMENTS_SET(worker->counts->connections, worker->inbounds.count);
     SEGMENTS_SET(worker->counts->log_dropped, worker->proxy.log.dropped);
+    SEGMENTS_SET(worker->counts->sandbox_refusals, sandbox_refusals());
     access_log_flush(&worker->proxy.log);
 }
 
