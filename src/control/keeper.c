@@ -28,6 +28,9 @@
 /* A start that takes longer than its slowest replica may by that much goes on without it. */
 #define START_SLACK_MS 1000
 
+/* How often it is looked at what tells no news: probes that miss. */
+#define LOOK_US UINT64_C(20000)
+
 #define ACCESS_LOG_MODE 0640
 
 static void stop(struct keeper *keeper);
@@ -114,9 +117,13 @@ static void on_workers_gone(void *owner)
     if (keeper->phase == KEEPER_STOPPING)
         return;
     keeper->phase = KEEPER_STOPPING;
-    if (keeper->config->leaves_replicas)
+    if (keeper->config->leaves_replicas) {
         on_replicas_stopped(keeper);
-    else
+        return;
+    }
+    supervisor_stop(&keeper->supervisor, 0, on_replicas_stopped, keeper);
+    /* Asked a second time it does not wait for them. */
+    if (keeper->stop_signals > 1)
         supervisor_stop(&keeper->supervisor, 0, on_replicas_stopped, keeper);
 }
 
@@ -152,7 +159,7 @@ static void stop(struct keeper *keeper)
         return;
     }
     log_event(LOG_WARN, "serve.stopping_at_once");
-    if (keeper->phase == KEEPER_STOPPING)
+    if (keeper->phase == KEEPER_STOPPING && !keeper->config->leaves_replicas)
         supervisor_stop(&keeper->supervisor, 0, on_replicas_stopped, keeper);
     else
         workers_kill(&keeper->workers);
@@ -237,9 +244,13 @@ static int watch_signals(struct keeper *keeper, struct error *why)
 
 /* ---- starting ---- */
 
+/* Ready, or known not to be for a while: one that had to be started again, or one that others run
+ * and that did not answer at once. */
 static bool is_settled(const struct replica *replica)
 {
-    return replica->state != REPLICA_STARTING || replica->restarts > 0;
+    if (replica->state != REPLICA_STARTING || replica->restarts > 0)
+        return true;
+    return !replica->plan->driver->can_restart && replica->health.misses > 0;
 }
 
 static bool are_settled(const struct keeper *keeper)
@@ -273,9 +284,17 @@ static void on_look(struct ready *ready)
 {
     struct keeper *keeper = CONTAINER_OF(ready, struct keeper, look);
 
-    if (keeper->phase == KEEPER_STARTING && timer_is_running(&keeper->start_limit) &&
-        are_settled(keeper))
+    if (keeper->phase != KEEPER_STARTING || !timer_is_running(&keeper->start_limit))
+        return;
+    if (are_settled(keeper))
         begin_work(keeper);
+    else
+        loop_start_timer(&keeper->loop, &keeper->look_again, LOOK_US);
+}
+
+static void on_look_again(struct timer *timer)
+{
+    keeper_look(CONTAINER_OF(timer, struct keeper, look_again));
 }
 
 static void on_start_limit(struct timer *timer)
@@ -443,6 +462,7 @@ static void init_parts(struct keeper *keeper)
     api_init(&keeper->api, keeper, &keeper->socks, &rules);
     ready_init(&keeper->look, on_look);
     timer_init(&keeper->start_limit, on_start_limit);
+    timer_init(&keeper->look_again, on_look_again);
     keeper->crews = memory_allocate(config->service_count * sizeof(*keeper->crews));
     keeper->picture = (struct picture){
         .config = config,
@@ -500,6 +520,7 @@ static void finish_parts(struct keeper *keeper)
         loop_remove(&keeper->loop, &keeper->signals);
     descriptor_close(&keeper->signals.fd);
     timer_stop(&keeper->start_limit);
+    timer_stop(&keeper->look_again);
     ready_cancel(&keeper->look);
     supervisor_finish(&keeper->supervisor);
     for (unsigned i = 0; i < keeper->config->service_count; i++) {

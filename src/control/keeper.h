@@ -44,7 +44,8 @@ struct keeper {
     struct picture picture;
     struct state_segment *states;
     struct watch signals;
-    struct ready look;        /* whether the replicas are ready */
+    struct ready look; /* whether the replicas are ready */
+    struct timer look_again;
     struct timer start_limit; /* the slowest replica has until then */
     struct listener control[KEEPER_CONTROL_MAX];
     struct address control_addresses[KEEPER_CONTROL_MAX];

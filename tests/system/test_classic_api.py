@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from balancer import wait_until
+from balancer import BINARY, wait_until
 
 FAILURE = {"message", "status"}
 
@@ -222,7 +222,8 @@ services:
 
 
 def test_a_static_pool_cannot_be_changed(start):
-    roost = start(config=STATIC)
+    roost = start.prepare(config=STATIC).spawn()
+    wait_until(roost.is_ready, 5)
     for call in (add, rm):
         assert "static" in failure_of(call(roost, {"n": 1}), 409)
     assert roost.replicas() == ["one", "two"]
@@ -262,18 +263,12 @@ def test_a_replica_that_never_answers_is_502_and_taken_back(start):
 def test_one_that_cannot_start_takes_the_others_back(start):
     command = "[ $SERVER_ID != S6 ] && exec $0 replica; exit 1"
     config = BROKEN.replace('"%s"]', "\"%s\", '%s']")
-    roost = start(config=config % (command, start_binary()))
+    roost = start(config=config % (command, BINARY))
     assert len(success_of(add(roost, {"n": 1, "hostnames": ["S4"]}))) == 1
     failure_of(add(roost, {"n": 3, "hostnames": ["S5", "S6", "S7"]}), 502)
     assert roost.replicas() == ["S4"]
     wait_until(lambda: len(roost.pids_with(" replica")) == 1, 10, "only S4 runs")
     assert roost.get("/home").status == 200
-
-
-def start_binary():
-    from balancer import BINARY
-
-    return BINARY
 
 
 # ---- changes ----
