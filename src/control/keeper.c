@@ -250,7 +250,7 @@ static bool is_settled(const struct replica *replica)
 {
     if (replica->state != REPLICA_STARTING || replica->restarts > 0)
         return true;
-    return !replica->plan->driver->can_restart && replica->health.misses > 0;
+    return !replica->plan->driver->can_restart && replica->health.why[0];
 }
 
 static bool are_settled(const struct keeper *keeper)
