@@ -33,15 +33,20 @@ start_time_of() {
     [[ $1 != Z ]] && echo "${20}"
 }
 
-# The status of GET http://127.0.0.1:$1$2, or nothing.
-status_of() {
-    local status
-    {
+# What GET http://127.0.0.1:$1$2 answers, head and body, or nothing.
+answer_of() {
+    timeout 2 bash -c '
         exec 3<>"/dev/tcp/127.0.0.1/$1" &&
-            printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$2" >&3 &&
-            read -r -t 2 _ status _ <&3 && echo "$status"
-        exec 3>&-
-    } 2>/dev/null || true
+            printf "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" "$2" >&3 &&
+            cat <&3' answer_of "$1" "$2" 2>/dev/null || true
+}
+
+serves() {
+    [[ $(answer_of "$control" /readyz) == 'HTTP/1.1 200 '* ]]
+}
+
+has_starting_replicas() {
+    [[ $(answer_of "$control" /stats) =~ \"state\":\ ?\"starting\" ]]
 }
 
 # The inodes of the sockets that listen on port $1.
@@ -119,9 +124,12 @@ give_up() {
 trap 'give_up "interrupted"' INT TERM
 
 SECONDS=0
-until [[ $(status_of "$control" /readyz) == 200 ]]; do
+until serves; do
     [[ -n $(start_time_of "$pid" || true) ]] || give_up "roost did not start:"
     ((SECONDS < wait_s)) || give_up "roost does not serve after $wait_s s:"
+    sleep 0.05
+done
+while has_starting_replicas && ((SECONDS < wait_s)); do
     sleep 0.05
 done
 echo "$pid $(start_time_of "$pid") $digest" >"$record"

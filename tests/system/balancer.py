@@ -281,19 +281,31 @@ class Balancer:
         return self
 
     def start(self):
-        """Starts it and waits until it serves."""
+        """Starts it and waits until it serves and all its replicas are up."""
         self.spawn()
-        wait_until(self._is_ready, START_TIMEOUT_S, "roost serves")
+        try:
+            wait_until(self.is_ready, START_TIMEOUT_S, "roost serves")
+            wait_until(self.has_all_up, START_TIMEOUT_S, "all replicas are up")
+        except AssertionError as why:
+            raise AssertionError(f"{why}\n{self.log_text()[-4000:]}") from None
         self.pids()
         return self
 
-    def _is_ready(self):
+    def is_ready(self):
         if self.process.poll() is not None:
-            raise AssertionError(f"roost ended with {self.process.returncode}:\n{self.log_text()}")
+            raise AssertionError(f"roost ended with {self.process.returncode}")
         try:
             return self.on_control("GET", "/readyz", timeout_s=2).status == 200
         except (OSError, http.client.HTTPException):
             return False
+
+    def states(self):
+        """{name: state} of the first service's replicas."""
+        stats = self.on_control("GET", "/stats").json()
+        return {replica["name"]: replica["state"] for replica in stats["replicas"]}
+
+    def has_all_up(self):
+        return all(state == "up" for state in self.states().values())
 
     def log_text(self):
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
