@@ -29,7 +29,7 @@ void config_listen_take(struct config_loading *loading, struct config_listen *li
 void config_listen_apply(struct config_loading *loading, const struct config_listen *listen);
 
 /* The port of "IP:PORT", 0 of a unix socket. */
-unsigned config_listen_port(const char *address);
+unsigned config_listen_port(const char *text);
 
 /* Whether only this machine can reach it: 127.0.0.0/8, ::1 or a unix socket. */
-bool config_listen_is_local(const char *address);
+bool config_listen_is_local(const char *text);
