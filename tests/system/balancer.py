@@ -8,6 +8,7 @@ import http.client
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -27,6 +28,10 @@ POLL_S = 0.01
 # Below the range the kernel takes ports of its own connections from.
 PORTS = range(10000, 30000)
 PR_SET_CHILD_SUBREAPER = 36
+
+# What a program prints when it found a mistake of ours: that fails a test that saw nothing, too.
+FINDING = re.compile(rb"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:|Assertion .* failed")
+FINDING_BYTES_SHOWN = 6000
 
 _next_port = itertools.cycle(range(PORTS.start + os.getpid() * 64 % len(PORTS), PORTS.stop))
 
@@ -373,7 +378,8 @@ class Balancer:
         return self.process.wait(END_TIMEOUT_S)
 
     def end(self):
-        """Ends it however it stands and forgets the folder; the pids that had to be killed."""
+        """Ends it however it stands and forgets the folder; the pids that had to be killed. An
+        AssertionError where a sanitizer or an assertion said something."""
         self.pids()
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -389,8 +395,23 @@ class Balancer:
                 pass
         if self.process:
             self.process.wait(END_TIMEOUT_S)
+        findings = self.findings()
         shutil.rmtree(self.folder, ignore_errors=True)
+        if findings:
+            raise AssertionError(findings)
         return left
+
+    def findings(self):
+        """What sanitizers and assertions said in the log and in the replicas' output."""
+        for path in [self.log, *self.state.rglob("*")]:
+            if not path.is_file():
+                continue
+            text = path.read_bytes()
+            if found := FINDING.search(text):
+                start = max(0, found.start() - 200)
+                shown = text[start : start + FINDING_BYTES_SHOWN]
+                return f"{path.name}:\n{shown.decode(errors='replace')}"
+        return ""
 
 
 def end_orphans():

@@ -1,5 +1,6 @@
 """What system tests start from. A test gets the real binary ($ROOST, else build/roost)."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -38,15 +39,19 @@ class Nest:
         return made
 
     def end(self):
-        """Ends them; an AssertionError where one of them left a process behind."""
-        left = {}
+        """Ends them; an AssertionError where one of them left a process behind or broke."""
+        complaints = []
         for made in reversed(self.started):
-            was_killed = made.process is not None and (made.process.poll() or 0) < 0
+            was_killed = made.process is not None and made.process.poll() == -signal.SIGKILL
             log = made.log_text()
-            pids = made.end()
-            if pids and not was_killed:
-                left[tuple(pids)] = log[-4000:]
-        assert not left, f"processes left behind: {left}"
+            try:
+                left = made.end()
+            except AssertionError as why:
+                complaints.append(str(why))
+                continue
+            if left and not was_killed:
+                complaints.append(f"processes left behind: {left}\n{log[-4000:]}")
+        assert not complaints, "\n".join(complaints)
 
     def logs(self):
         return [(made.command(), made.log_text()) for made in self.started]
