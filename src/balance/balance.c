@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "balance/digest.h"
+#include "balance/digest_key.h"
 #include "balance/image.h"
 
 static const struct scheme *scheme_of(const struct balance_image *image)

@@ -31,11 +31,6 @@ uint64_t digest_slot(const uint8_t *secret, uint32_t slot)
     return XXH3_64bits_withSecret(&bytes, sizeof(bytes), secret, BALANCE_SECRET_BYTES);
 }
 
-uint64_t digest_key(const uint8_t *secret, struct view key)
-{
-    return XXH3_64bits_withSecret(key.data, key.size, secret, BALANCE_SECRET_BYTES);
-}
-
 /* Numbers one after the other, little-endian, then text: the same bytes on every machine. */
 static struct balance_digest hash_record(const uint64_t *numbers, size_t count, const char *text)
 {

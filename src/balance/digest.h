@@ -14,9 +14,6 @@ void digest_name(const uint8_t *secret, const char *name, size_t size, uint64_t 
 /* XXH3-64 of the slot's number, four bytes little-endian. */
 uint64_t digest_slot(const uint8_t *secret, uint32_t slot);
 
-/* XXH3-64 of a key. */
-uint64_t digest_key(const uint8_t *secret, struct view key);
-
 /* Name, weight and id in 128 bits. */
 struct balance_digest digest_member(const char *name, const struct balance_entry *entry);
 

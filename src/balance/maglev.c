@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "balance/clockwise.h"
-#include "balance/digest.h"
+#include "balance/digest_key.h"
 #include "balance/image.h"
 #include "base/memory.h"
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "balance/digest.h"
+#include "balance/digest_key.h"
 #include "balance/image.h"
 #include "balance/slot_cost.h"
 #include "balance/slot_settle.h"

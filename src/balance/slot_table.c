@@ -21,9 +21,7 @@ struct slot_note {
 struct slot_undo {
     struct slot_table before; /* its scalars; `members` is a copy of the places */
     uint16_t *indexes;        /* of the places */
-    struct slot_note *notes;
-    size_t count;
-    size_t capacity;
+    size_t count;             /* of the table's notes */
 };
 
 struct slot_table *slot_table_create(unsigned bits, const uint8_t secret[BALANCE_SECRET_BYTES])
@@ -52,6 +50,7 @@ void slot_table_destroy(struct slot_table *table)
     free(table->indexes);
     free(table->sifted);
     free(table->sifted_pairs);
+    free(table->notes);
     free(table);
 }
 
@@ -242,11 +241,11 @@ void slot_table_note(struct slot_table *table, uint32_t slot)
 {
     struct slot_undo *undo = table->undo;
 
-    if (undo->count == undo->capacity) {
-        undo->capacity = undo->capacity ? undo->capacity * 2 : 1024;
-        undo->notes = memory_resize(undo->notes, undo->capacity * sizeof(*undo->notes));
+    if (undo->count == table->notes_capacity) {
+        table->notes_capacity = table->notes_capacity ? table->notes_capacity * 2 : 1024;
+        table->notes = memory_resize(table->notes, table->notes_capacity * sizeof(*table->notes));
     }
-    undo->notes[undo->count++] = (struct slot_note){table->ranks[slot], table->lasts[slot], slot};
+    table->notes[undo->count++] = (struct slot_note){table->ranks[slot], table->lasts[slot], slot};
 }
 
 void slot_table_end_trial(struct slot_table *table)
@@ -255,8 +254,8 @@ void slot_table_end_trial(struct slot_table *table)
 
     /* Backwards: of a slot noted twice the first note is right. */
     for (size_t i = undo->count; i > 0; i--) {
-        table->ranks[undo->notes[i - 1].slot] = undo->notes[i - 1].ranks;
-        table->lasts[undo->notes[i - 1].slot] = undo->notes[i - 1].last;
+        table->ranks[table->notes[i - 1].slot] = table->notes[i - 1].ranks;
+        table->lasts[table->notes[i - 1].slot] = table->notes[i - 1].last;
     }
     table->places = undo->before.places;
     table->active = undo->before.active;
@@ -268,7 +267,6 @@ void slot_table_end_trial(struct slot_table *table)
     }
     free(undo->before.members);
     free(undo->indexes);
-    free(undo->notes);
     free(undo);
     table->undo = NULL;
 }

@@ -14,6 +14,7 @@
  * whatever list it was given in.
  */
 struct slot_undo;
+struct slot_note;
 
 struct slot_table {
     unsigned bits;
@@ -26,11 +27,13 @@ struct slot_table {
     uint32_t capacity;
     uint32_t active; /* members there are */
     uint64_t weights;
-    bool is_even;           /* all weights are the same */
-    uint16_t *indexes;      /* by place: the index in the last roster; [NONE] is NONE */
-    uint16_t *sifted;       /* room for `capacity` places while a slot's are sifted */
-    uint64_t *sifted_pairs; /* and for their pairs' hashes */
-    struct slot_undo *undo; /* what a trial changed so far, else NULL */
+    bool is_even;            /* all weights are the same */
+    uint16_t *indexes;       /* by place: the index in the last roster; [NONE] is NONE */
+    uint16_t *sifted;        /* room for `capacity` places while a slot's are sifted */
+    uint64_t *sifted_pairs;  /* and for their pairs' hashes */
+    struct slot_undo *undo;  /* during a trial, else NULL */
+    struct slot_note *notes; /* what a trial changed, kept for the next */
+    size_t notes_capacity;
 };
 
 /* For 2^bits slots; empty. */
