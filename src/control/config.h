@@ -161,6 +161,7 @@ struct config_replicas {
     enum config_driver driver;
     uint32_t count;                /* = names.count */
     struct config_texts names;     /* filled up with "Server k"; static: those of the addresses */
+    uint32_t given_names;          /* of them: the first ones, which somebody wrote */
     struct config_texts command;   /* process; empty: this program's own sample replica */
     char *image;                   /* docker */
     char *network;                 /* docker */

@@ -92,6 +92,7 @@ static void take_static_names(struct arena *arena, struct config_replicas *repli
     for (unsigned i = 0; i < replicas->names.count; i++)
         replicas->names.items[i] = replicas->addresses.items[i].name;
     replicas->count = replicas->names.count;
+    replicas->given_names = replicas->names.count;
 }
 
 static void derive_names(struct config_loading *loading, unsigned index)
@@ -108,6 +109,7 @@ static void derive_names(struct config_loading *loading, unsigned index)
     has_count = config_loading_has(loading, path) || config_setting_source(loading, path);
     if (!has_count)
         replicas->count = replicas->names.count ? replicas->names.count : COUNT_DEFAULT;
+    replicas->given_names = replicas->names.count;
     if (replicas->names.count <= replicas->count)
         fill_names(&loading->config->memory, &replicas->names, replicas->count);
 }

@@ -51,7 +51,3 @@ void config_value_expectation(const struct config_field *field, struct buffer *o
 
 /* "expected ..., found ..." of the field; returns -EINVAL. */
 int config_value_refuse(const struct config_field *field, struct view found, struct error *why);
-
-/* Whether it may be the name of a replica: 1 to 63 letters, digits, space, '.', '_', '-' of ASCII,
- * the first and the last a letter or digit. */
-bool config_value_is_name(struct view text);

@@ -163,26 +163,6 @@ static void booleans_are_true_and_false(void **state)
     expect_all_refused(CONFIG_BOOL, ANY_TEXTS("", "yes", "no", "on", "True", "1", "0"));
 }
 
-static void names_are_those_of_the_classic_api(void **state)
-{
-    char text[CONFIG_NAME_BYTES_MAX + 2];
-
-    (void)state;
-    assert_true(config_value_is_name(VIEW("Server 1")));
-    assert_true(config_value_is_name(VIEW("a")));
-    assert_true(config_value_is_name(VIEW("a_b-c.d 9")));
-    assert_false(config_value_is_name(VIEW("")));
-    assert_false(config_value_is_name(VIEW(" a")));
-    assert_false(config_value_is_name(VIEW("a ")));
-    assert_false(config_value_is_name(VIEW("-a")));
-    assert_false(config_value_is_name(VIEW("a/b")));
-    assert_false(config_value_is_name(VIEW("a\0b")));
-    assert_false(config_value_is_name(VIEW("caf\xc3\xa9")));
-    memset(text, 'x', sizeof(text));
-    assert_true(config_value_is_name((struct view){text, CONFIG_NAME_BYTES_MAX}));
-    assert_false(config_value_is_name((struct view){text, CONFIG_NAME_BYTES_MAX + 1}));
-}
-
 static void addresses_and_hosts_are_checked(void **state)
 {
     (void)state;
@@ -295,7 +275,6 @@ int main(void)
         cmocka_unit_test(ranges_include_their_ends),
         cmocka_unit_test(a_special_word_stands_for_a_value),
         cmocka_unit_test(booleans_are_true_and_false),
-        cmocka_unit_test(names_are_those_of_the_classic_api),
         cmocka_unit_test(addresses_and_hosts_are_checked),
         cmocka_unit_test(the_path_of_a_unix_socket_may_stand_alone),
         cmocka_unit_test(texts_are_printable_utf8),
