@@ -129,7 +129,7 @@ void life_let_go(struct replica *replica)
     if (replica->run)
         replica->run->driver->calls->let_go(replica->run);
     forget(replica);
-    free(replica);
+    loop_dispose(replica->supervisor->loop, &replica->garbage, free_replica);
 }
 
 /* ---- start ---- */

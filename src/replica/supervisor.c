@@ -13,7 +13,7 @@
 /* A driver that is being asked what it runs. */
 struct listing {
     struct list list;
-    struct supervisor *supervisor;
+    struct supervisor *supervisor; /* NULL: nobody wants to know any more */
     const struct replica_plan *plan;
 };
 
@@ -68,8 +68,11 @@ void supervisor_finish(struct supervisor *supervisor)
 {
     LIST_FOR_EACH (at, &supervisor->all)
         life_let_go(CONTAINER_OF(at, struct replica, list));
-    LIST_FOR_EACH (at, &supervisor->listings)
-        free(CONTAINER_OF(at, struct listing, list));
+    /* The drivers still know these; they go with their last word. */
+    LIST_FOR_EACH (at, &supervisor->listings) {
+        CONTAINER_OF(at, struct listing, list)->supervisor = NULL;
+        list_remove(at);
+    }
     batch_forget_all(supervisor);
     ready_cancel(&supervisor->ready);
     health_group_finish(&supervisor->health);
@@ -201,6 +204,11 @@ static void on_found(void *owner, const char *name, const char *handle, const ch
     struct supervisor *supervisor = listing->supervisor;
     struct replica *replica;
 
+    if (!supervisor) {
+        if (!name)
+            free(listing);
+        return;
+    }
     if (!name) {
         finish_listing(listing, why);
         return;

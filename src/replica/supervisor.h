@@ -83,7 +83,8 @@ struct supervisor {
 void supervisor_init(struct supervisor *supervisor, struct sock_group *socks,
                      const struct supervisor_events *events, void *owner);
 
-/* Lets go of everything: what runs goes on running. No callback is called. */
+/* Lets go of everything: what runs goes on running. No callback is called. Not from inside one: the
+ * loop turns once more in it. */
 void supervisor_finish(struct supervisor *supervisor);
 
 /*
