@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "control/picture.h"
@@ -31,6 +32,7 @@ struct crew_call {
     struct publish_waiter waiter;
     struct timer timer; /* until it is answered as pending */
     char (*names)[CREW_NAME_BYTES];
+    struct state_member *rows; /* of an addition */
     struct ref *refs;
     unsigned count;
     unsigned name_count;
@@ -108,15 +110,17 @@ static uint32_t weight_of(const struct crew *crew, const char *name)
     return 1;
 }
 
-static void admit(struct crew *crew, struct replica *replica)
+static void admit(struct crew *crew, struct replica *replica, const struct state_member *row)
 {
     struct crew_member *member = memory_allocate(sizeof(*member));
 
     member->crew = crew;
     member->replica = replica;
     snprintf(member->name, sizeof(member->name), "%s", replica->name);
-    member->weight = weight_of(crew, member->name);
-    member->id = free_id(crew, 1);
+    member->id = row->id;
+    member->weight = row->weight;
+    if (row->weight == STATE_WEIGHT_CONFIGURED)
+        member->weight = weight_of(crew, member->name);
     workers_count_seat(crew->workers, replica->seat, &member->baseline);
     replica->owner_data = member;
     list_append(&crew->members, &member->list);
@@ -180,6 +184,7 @@ static void free_call(struct crew_call *call)
     timer_stop(&call->timer);
     list_remove(&call->list);
     free(call->names);
+    free(call->rows);
     free(call->refs);
     free(call);
 }
@@ -224,6 +229,16 @@ static void tell_workers(struct crew_call *call, publish_fn on_adopted)
     loop_start_timer(crew->loop, &call->timer, CREW_ADOPTION_US);
     crew->events->on_changed(crew->owner, crew, call->is_removal ? "pool.removed" : "pool.added",
                              call->cause, call->names, call->count);
+}
+
+/* The disk failed: the change is not made. */
+static void refuse_unsaved(struct crew_call *call, const struct error *reason)
+{
+    struct error why;
+
+    log_event(LOG_ERROR, "state.failed", LOG_TEXT("reason", reason->text));
+    error_set(&why, 0, "the change cannot be remembered: %.300s", reason->text);
+    refuse(call, -EIO, &why);
 }
 
 /* ---- adding ---- */
@@ -297,22 +312,58 @@ static void on_add_adopted(struct publish_waiter *waiter)
     free_call(call);
 }
 
+static void cancel_rows(struct crew *crew)
+{
+    struct error why;
+
+    /* Where even that fails they are still pending at the next start, and so never were. */
+    if (state_cancel_add(crew->state, crew->config->name, &why) < 0)
+        log_event(LOG_ERROR, "state.failed", LOG_TEXT("reason", why.text));
+}
+
+static void take_back(struct crew *crew, struct replica **replicas, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        supervisor_drain(crew->supervisor, replicas[i], 0);
+    cancel_rows(crew);
+}
+
 static void on_added(void *owner, int result, const char *why, struct replica **replicas,
                      unsigned count)
 {
     struct crew_call *call = owner;
+    struct crew *crew = call->crew;
     struct error sentence;
 
     if (result < 0) {
+        cancel_rows(crew);
         error_set(&sentence, result, "%s", why);
         refuse(call, result == -ESHUTDOWN ? result : -ECHILD, &sentence);
         return;
     }
+    if (state_confirm_add(crew->state, crew->config->name, &sentence) < 0) {
+        take_back(crew, replicas, count);
+        refuse_unsaved(call, &sentence);
+        return;
+    }
     for (unsigned i = 0; i < count; i++) {
-        admit(call->crew, replicas[i]);
+        admit(crew, replicas[i], &call->rows[i]);
         call->refs[i] = ref_of(replicas[i]);
     }
     tell_workers(call, on_add_adopted);
+}
+
+/* The new members, as they will be remembered. */
+static void make_rows(struct crew_call *call)
+{
+    uint32_t id = 0;
+
+    call->rows = memory_allocate(call->count * sizeof(*call->rows));
+    for (unsigned i = 0; i < call->count; i++) {
+        id = free_id(call->crew, id + 1);
+        call->rows[i] = (struct state_member){.id = id, .weight = STATE_WEIGHT_CONFIGURED};
+        memcpy(call->rows[i].name, call->names[i], sizeof(call->rows[i].name));
+    }
 }
 
 static void begin_add(struct crew_call *call)
@@ -326,13 +377,20 @@ static void begin_add(struct crew_call *call)
         refuse(call, result, &why);
         return;
     }
+    make_rows(call);
+    if (state_begin_add(crew->state, crew->config->name, call->rows, call->count, &why) < 0) {
+        refuse_unsaved(call, &why);
+        return;
+    }
     wishes = memory_allocate(call->count * sizeof(*wishes));
     for (unsigned i = 0; i < call->count; i++)
         wishes[i] = (struct supervisor_wish){.name = call->names[i], .plan = &crew->plan};
     result = supervisor_add(crew->supervisor, wishes, call->count, on_added, call, &why);
     free(wishes);
-    if (result < 0)
-        refuse(call, result, &why);
+    if (result == 0)
+        return;
+    cancel_rows(crew);
+    refuse(call, result, &why);
 }
 
 /* ---- removing ---- */
@@ -412,6 +470,10 @@ static void begin_remove(struct crew_call *call)
         return;
     }
     draw_victims(call);
+    if (state_remove(crew->state, crew->config->name, call->names, call->count, &why) < 0) {
+        refuse_unsaved(call, &why);
+        return;
+    }
     for (unsigned i = 0; i < call->count; i++) {
         struct crew_member *member = crew_find(crew, call->names[i]);
 
@@ -553,7 +615,8 @@ static void make_plan(struct crew *crew, struct driver *driver)
 
 void crew_init(struct crew *crew, const struct config *whole, unsigned number,
                struct supervisor *supervisor, struct publish *publish, struct workers *workers,
-               struct driver *driver, const struct crew_events *events, void *owner)
+               struct state *state, struct driver *driver, const struct crew_events *events,
+               void *owner)
 {
     *crew = (struct crew){
         .whole = whole,
@@ -563,6 +626,7 @@ void crew_init(struct crew *crew, const struct config *whole, unsigned number,
         .supervisor = supervisor,
         .publish = publish,
         .workers = workers,
+        .state = state,
         .events = events,
         .owner = owner,
     };
@@ -600,18 +664,20 @@ void crew_finish(struct crew *crew)
     crew->plan.driver = NULL;
 }
 
-int crew_restore(struct crew *crew, struct error *why)
+int crew_restore(struct crew *crew, const struct state_pool *pool, struct error *why)
 {
-    const struct config_texts *names = &crew->config->replicas.names;
-    struct supervisor_wish *wishes = memory_allocate((names->count + 1) * sizeof(*wishes));
+    struct supervisor_wish *wishes = memory_allocate((pool->count + 1) * sizeof(*wishes));
     int result;
 
-    for (unsigned i = 0; i < names->count; i++)
-        wishes[i] = (struct supervisor_wish){.name = names->items[i], .plan = &crew->plan};
-    result = supervisor_restore(crew->supervisor, wishes, names->count, why);
-    for (unsigned i = 0; result == 0 && i < names->count; i++)
-        admit(crew, supervisor_find(crew->supervisor, crew->config->name, names->items[i]));
+    for (unsigned i = 0; i < pool->count; i++)
+        wishes[i] = (struct supervisor_wish){.name = pool->members[i].name, .plan = &crew->plan};
+    result = supervisor_restore(crew->supervisor, wishes, pool->count, why);
+    for (unsigned i = 0; result == 0 && i < pool->count; i++)
+        admit(crew, supervisor_find(crew->supervisor, crew->config->name, pool->members[i].name),
+              &pool->members[i]);
     free(wishes);
+    if (result == 0 && pool->count == 0)
+        supervisor_sweep(crew->supervisor, &crew->plan);
     return result;
 }
 

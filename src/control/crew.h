@@ -15,6 +15,7 @@
 #include "control/config.h"
 #include "control/counts.h"
 #include "control/publish.h"
+#include "control/state.h"
 #include "control/workers.h"
 #include "replica/supervisor.h"
 
@@ -57,6 +58,7 @@ struct crew {
     struct supervisor *supervisor;
     struct publish *publish;
     struct workers *workers;
+    struct state *state;
     const struct crew_events *events;
     void *owner;
     struct replica_plan plan;
@@ -76,13 +78,14 @@ struct crew {
 /* `driver` is the pool's from now on. */
 void crew_init(struct crew *crew, const struct config *whole, unsigned number,
                struct supervisor *supervisor, struct publish *publish, struct workers *workers,
-               struct driver *driver, const struct crew_events *events, void *owner);
+               struct state *state, struct driver *driver, const struct crew_events *events,
+               void *owner);
 
 /* The supervisor must have finished. Calls that wait are answered with -ESHUTDOWN. */
 void crew_finish(struct crew *crew);
 
-/* The pool as it begins: starts (or adopts) all of its declared replicas. */
-MUST_USE int crew_restore(struct crew *crew, struct error *why);
+/* The pool as it begins: starts (or adopts) those members. */
+MUST_USE int crew_restore(struct crew *crew, const struct state_pool *pool, struct error *why);
 
 /* From now on calls are done. */
 void crew_open(struct crew *crew);
@@ -94,15 +97,15 @@ void crew_close(struct crew *crew);
  * Adds `count` replicas, the first of them with `names` (which are copied), the others with random
  * ones. `cause` says who asked, for the events. Answers, later: -EEXIST (a name is there), -E2BIG
  * (over limits.replicas), -ENOSPC (a full classic ring), -ENOTSUP (static), -ECHILD (a replica
- * did not become ready), -EINPROGRESS (done but not acknowledged by all workers), -ESHUTDOWN,
- * -EBUSY (too many calls wait).
+ * did not become ready), -EIO (it cannot be remembered), -EINPROGRESS (done but not acknowledged by
+ * all workers), -ESHUTDOWN, -EBUSY (too many calls wait).
  */
 void crew_add(struct crew *crew, unsigned count, char (*names)[CREW_NAME_BYTES],
               unsigned name_count, const char *cause, crew_done_fn done, void *owner);
 
 /*
  * Removes `count` replicas: those in `names`, the rest at random. Answers, later: -ENOENT (an
- * unknown name), -ERANGE (more than there are), -ENOTSUP (static), -EINPROGRESS, -ESHUTDOWN,
+ * unknown name), -ERANGE (more than there are), -ENOTSUP (static), -EIO, -EINPROGRESS, -ESHUTDOWN,
  * -EBUSY.
  */
 void crew_remove(struct crew *crew, unsigned count, char (*names)[CREW_NAME_BYTES],

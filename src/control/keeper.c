@@ -17,6 +17,7 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "control/begin.h"
 #include "control/cores.h"
 #include "control/leftover.h"
 #include "control/live.h"
@@ -27,6 +28,10 @@
 
 /* A start that takes longer than its slowest replica may by that much goes on without it. */
 #define START_SLACK_MS 1000
+
+/* What the state remembers of epochs, and how many of them at a time. */
+#define EPOCH          "epoch"
+#define EPOCHS_AT_ONCE 1000
 
 /* How often it is looked at what tells no news: probes that miss. */
 #define LOOK_US UINT64_C(20000)
@@ -331,10 +336,23 @@ static void on_changed(void *owner, struct crew *crew, const char *what, const c
 
 static const struct crew_events crew_events = {.on_changed = on_changed};
 
+/* Epochs are reserved many at a time: a heal should cost no disk commit. */
+static void reserve_epochs(struct keeper *keeper, uint64_t epoch)
+{
+    struct error why;
+
+    if (epoch < keeper->epochs_reserved)
+        return;
+    if (state_set_number(keeper->state, EPOCH, epoch + EPOCHS_AT_ONCE, &why) < 0)
+        log_event(LOG_ERROR, "state.failed", LOG_TEXT("reason", why.text));
+    keeper->epochs_reserved = epoch + EPOCHS_AT_ONCE;
+}
+
 static int build_table(void *owner, uint64_t epoch, int *fd, struct error *why)
 {
     struct keeper *keeper = owner;
 
+    reserve_epochs(keeper, epoch);
     return picture_build(&keeper->picture, epoch, fd, why);
 }
 
@@ -398,7 +416,7 @@ static int bind_control(struct keeper *keeper, struct error *why)
     return 0;
 }
 
-static int start_crews(struct keeper *keeper, struct error *why)
+static int init_crews(struct keeper *keeper, struct error *why)
 {
     const struct config *config = keeper->config;
 
@@ -410,15 +428,25 @@ static int start_crews(struct keeper *keeper, struct error *why)
         if (result < 0)
             return result;
         crew_init(&keeper->crews[i], config, i, &keeper->supervisor, &keeper->publish,
-                  &keeper->workers, driver, &crew_events, keeper);
-    }
-    for (unsigned i = 0; i < config->service_count; i++) {
-        int result = crew_restore(&keeper->crews[i], why);
-
-        if (result < 0)
-            return result;
+                  &keeper->workers, keeper->state, driver, &crew_events, keeper);
     }
     return 0;
+}
+
+static int start_crews(struct keeper *keeper, struct error *why)
+{
+    const struct config *config = keeper->config;
+    struct state_pool *pools = memory_allocate(config->service_count * sizeof(*pools));
+    int result = begin_pools(keeper->state, &keeper->folder, config, pools, why);
+
+    if (result == 0)
+        result = init_crews(keeper, why);
+    for (unsigned i = 0; result == 0 && i < config->service_count; i++)
+        result = crew_restore(&keeper->crews[i], &pools[i], why);
+    for (unsigned i = 0; i < config->service_count; i++)
+        state_forget_pool(&pools[i]);
+    free(pools);
+    return result;
 }
 
 static uint32_t longest_start_ms(const struct config *config)
@@ -458,7 +486,7 @@ static void init_parts(struct keeper *keeper)
     workers_init(&keeper->workers, &settings);
     supervisor_init(&keeper->supervisor, &keeper->socks, &live_events, keeper);
     publish_init(&keeper->publish, &keeper->loop, &keeper->workers, &keeper->supervisor,
-                 build_table, keeper, 0);
+                 build_table, keeper, state_number(keeper->state, EPOCH));
     api_init(&keeper->api, keeper, &keeper->socks, &rules);
     ready_init(&keeper->look, on_look);
     timer_init(&keeper->start_limit, on_start_limit);
@@ -503,6 +531,8 @@ static int found(struct keeper *keeper, struct error *why)
         result = folder_lock(&keeper->folder, why);
     if (result == 0)
         result = folder_write_record(&keeper->folder, "keeper", getpid(), why);
+    if (result == 0)
+        result = state_open(&keeper->state, keeper->folder.state, keeper->config->is_reset, why);
     if (result == 0)
         result = segments_create_state(&keeper->states_fd, &keeper->states, why);
     if (result == 0)
@@ -553,6 +583,7 @@ static int run(struct keeper *keeper)
     else
         fprintf(stderr, "roost: %s\n", why.text);
     finish_parts(keeper);
+    state_close(keeper->state);
     segments_unmap_state(keeper->states);
     descriptor_close(&keeper->states_fd);
     descriptor_close(&keeper->access_fd);

@@ -17,6 +17,7 @@
 #include "control/listeners.h"
 #include "control/picture.h"
 #include "control/publish.h"
+#include "control/state.h"
 #include "control/workers.h"
 #include "net/listener.h"
 
@@ -42,6 +43,8 @@ struct keeper {
     struct crew *crews; /* one for each service */
     struct api api;
     struct picture picture;
+    struct state *state;
+    uint64_t epochs_reserved; /* those below are never used again after a crash */
     struct state_segment *states;
     struct watch signals;
     struct ready look; /* whether the replicas are ready */

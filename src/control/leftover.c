@@ -105,7 +105,17 @@ static int add_service(struct sweep *sweep, const struct folder *folder, const c
     return 0;
 }
 
-static int add_services(struct sweep *sweep, struct folder *folder, struct error *why)
+static bool is_kept(const char *const *kept, unsigned count, const char *service)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(kept[i], service) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int add_services(struct sweep *sweep, struct folder *folder, const char *const *kept,
+                        unsigned kept_count, struct error *why)
 {
     int fd = openat(folder->run_fd, "replicas", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
     DIR *files = fd < 0 ? NULL : fdopendir(fd);
@@ -117,20 +127,21 @@ static int add_services(struct sweep *sweep, struct folder *folder, struct error
         return 0;
     }
     while (result == 0 && sweep->count < SERVICES_MAX && (file = readdir(files))) {
-        if (file->d_name[0] != '.')
+        if (file->d_name[0] != '.' && !is_kept(kept, kept_count, file->d_name))
             result = add_service(sweep, folder, file->d_name, why);
     }
     closedir(files);
     return result;
 }
 
-static int run_sweep(struct sweep *sweep, struct folder *folder, struct error *why)
+static int run_sweep(struct sweep *sweep, struct folder *folder, const char *const *kept,
+                     unsigned kept_count, struct error *why)
 {
     int result;
 
     sock_group_init(&sweep->socks, &sweep->loop, QUEUED_BYTES);
     supervisor_init(&sweep->supervisor, &sweep->socks, &sweep_events, sweep);
-    result = add_services(sweep, folder, why);
+    result = add_services(sweep, folder, kept, kept_count, why);
     if (result == 0 && sweep->count) {
         supervisor_stop(&sweep->supervisor, 0, on_stopped, sweep);
         loop_run(&sweep->loop);
@@ -143,13 +154,14 @@ static int run_sweep(struct sweep *sweep, struct folder *folder, struct error *w
     return result;
 }
 
-static int end_replicas(struct folder *folder, struct error *why)
+int leftover_end_replicas(struct folder *folder, const char *const *kept, unsigned count,
+                          struct error *why)
 {
     struct sweep *sweep = memory_allocate(sizeof(*sweep));
     int result = loop_init(&sweep->loop, why);
 
     if (result == 0)
-        result = run_sweep(sweep, folder, why);
+        result = run_sweep(sweep, folder, kept, count, why);
     free(sweep);
     return result;
 }
@@ -158,5 +170,5 @@ int leftover_end(struct folder *folder, struct error *why)
 {
     int result = leftover_clear(folder, why);
 
-    return result < 0 ? result : end_replicas(folder, why);
+    return result < 0 ? result : leftover_end_replicas(folder, NULL, 0, why);
 }
