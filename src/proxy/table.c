@@ -6,9 +6,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-/* Most bytes of a table: a bound for what a mapping may cost. */
-#define TABLE_BYTES_MAX (UINT64_C(1) << 30)
-
 #define SEALS_WANTED (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 
 /* `count` things of `size` bytes at `offset` lie inside the table. */
@@ -42,7 +39,8 @@ static bool is_service_sound(const struct table *table, const struct table_servi
     if (service->key_count > TABLE_KEY_SOURCES_MAX || service->replica_count > TABLE_REPLICAS_MAX)
         return false;
     for (unsigned i = 0; i < service->key_count; i++) {
-        if (!is_text_inside(table, service->keys[i].text))
+        if (service->keys[i].kind > TABLE_KEY_RANDOM ||
+            !is_text_inside(table, service->keys[i].text))
             return false;
     }
     if (!is_inside(table, service->replicas, service->replica_count, sizeof(struct table_replica),
@@ -52,11 +50,23 @@ static bool is_service_sound(const struct table *table, const struct table_servi
     for (unsigned i = 0; i < service->replica_count; i++) {
         const struct table_replica *replica = table_replicas(table, service) + i;
 
-        if (!is_name(replica->name) || replica->seat >= TABLE_REPLICAS_MAX)
+        if (!is_name(replica->name) || replica->seat >= TABLE_REPLICAS_MAX ||
+            replica->address.size > sizeof(replica->address))
             return false;
     }
     image = balance_image_at(table_image(table, service), service->image_bytes);
     return image && balance_count(image) == service->replica_count;
+}
+
+static bool are_settings_sound(const struct table_settings *settings)
+{
+    if (settings->compat > TABLE_COMPAT_ASSIGNMENT || settings->trusted_count > TABLE_TRUSTED_MAX)
+        return false;
+    for (unsigned i = 0; i < settings->trusted_count; i++) {
+        if (settings->trusted[i].bits > 8 * sizeof(settings->trusted[i].bytes))
+            return false;
+    }
+    return true;
 }
 
 static bool is_sound(const struct table *table, uint64_t file_bytes)
@@ -65,7 +75,7 @@ static bool is_sound(const struct table *table, uint64_t file_bytes)
         table->bytes != file_bytes)
         return false;
     if (table->service_count > TABLE_SERVICES_MAX || table->listener_count > TABLE_LISTENERS_MAX ||
-        table->settings.trusted_count > TABLE_TRUSTED_MAX)
+        !are_settings_sound(&table->settings) || !memchr(table->digest, 0, sizeof(table->digest)))
         return false;
     if (!is_inside(table, table->services, table->service_count, sizeof(struct table_service), 8))
         return false;

@@ -15,6 +15,7 @@
 
 #define TABLE_MAGIC             UINT64_C(0x656c626174736f72) /* "rostable" */
 #define TABLE_VERSION           1u
+#define TABLE_BYTES_MAX         (UINT64_C(1) << 30)
 #define TABLE_NAME_BYTES        64   /* of a service or replica, with its zero */
 #define TABLE_REPLICAS_MAX      4096 /* seats, and so replicas of all services together */
 #define TABLE_SERVICES_MAX      256

@@ -107,7 +107,7 @@ static int write_file(int fd, const struct table_spec *spec, struct error *why)
 
     lay_out(&layout, spec);
     bytes = layout.size;
-    if (bytes > UINT32_MAX)
+    if (bytes > TABLE_BYTES_MAX)
         return error_set(why, -E2BIG, "the table would have %zu bytes", bytes);
     if (ftruncate(fd, (off_t)bytes) < 0)
         return error_set(why, -errno, "a table of %zu bytes: %s", bytes, strerror(errno));
@@ -137,6 +137,9 @@ static int check(const struct table_spec *spec, struct error *why)
         if (service->key_count > TABLE_KEY_SOURCES_MAX)
             return error_set(why, -E2BIG, "service %s: at most %d key sources", service->name,
                              TABLE_KEY_SOURCES_MAX);
+        if (service->replica_count > TABLE_REPLICAS_MAX)
+            return error_set(why, -E2BIG, "service %s: at most %d replicas", service->name,
+                             TABLE_REPLICAS_MAX);
         if (service->replica_count != balance_count(service->image))
             return error_set(why, -EINVAL, "service %s: its image is of other replicas",
                              service->name);
