@@ -83,7 +83,7 @@ print_urls() {
     cat <<EOF
 roost serves (pid $pid)
   traffic    $traffic
-  dashboard  http://127.0.0.1:$control/
+  control    http://127.0.0.1:$control/
   try        curl http://127.0.0.1:$port/home
   log        $log (make logs); make down ends it
 EOF
