@@ -15,6 +15,7 @@
 #include "proxy/answer.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/handover.h"
 #include "proxy/link.h"
 #include "proxy/record.h"
 #include "proxy/sandbox.h"
@@ -22,8 +23,9 @@
 /* Descriptors that are never given to connections: control, logs, the link, tables in flight. */
 #define DESCRIPTORS_RESERVED 256
 
-/* Most listening sockets of one worker. */
-#define LISTENERS_MAX TABLE_LISTENERS_MAX
+/* Most listening sockets of one worker: several of an address where an earlier keeper had more
+ * workers. */
+#define LISTENERS_MAX (4 * TABLE_LISTENERS_MAX)
 
 struct worker {
     struct loop loop;
@@ -33,11 +35,13 @@ struct worker {
     struct link link;
     struct listener listeners[LISTENERS_MAX];
     int listener_fds[LISTENERS_MAX];
+    uint16_t listener_numbers[LISTENERS_MAX]; /* its address in the table */
     unsigned listener_count;
     struct timer drain_limit;
     struct watch sigterm;
     const struct state_segment *states;
     struct count_segment *counts;
+    struct handover handover;
     int handover_fd;
     bool is_started;
     bool is_draining;
@@ -50,7 +54,8 @@ static void on_accept(struct listener *listener, int fd, const struct address *c
 {
     struct worker *worker = listener->owner;
 
-    inbound_open(&worker->inbounds, fd, client, (uint16_t)(listener - worker->listeners));
+    inbound_open(&worker->inbounds, fd, client,
+                 worker->listener_numbers[listener - worker->listeners]);
 }
 
 static void on_request(struct inbound *inbound, struct stream *stream, const struct head *head)
@@ -121,6 +126,18 @@ static void drain(struct worker *worker, uint64_t limit_ms)
     loop_start_timer(&worker->loop, &worker->drain_limit, limit_ms * CLOCK_US_PER_MS);
 }
 
+static int listener_at(struct handover *handover, unsigned number)
+{
+    const struct worker *worker = CONTAINER_OF(handover, struct worker, handover);
+
+    return number < worker->listener_count ? worker->listener_fds[number] : -1;
+}
+
+static void on_handover_drain(struct handover *handover, uint64_t within_ms)
+{
+    drain(CONTAINER_OF(handover, struct worker, handover), within_ms);
+}
+
 /* ---- the table and its settings ---- */
 
 static uint32_t connections_max(const struct table_settings *settings)
@@ -170,6 +187,13 @@ static void want_stream(struct proxy *proxy)
 
 static int start_listeners(struct worker *worker)
 {
+    if (worker->handover_fd >= 0) {
+        int result = handover_start(&worker->handover, &worker->loop, worker->handover_fd,
+                                    listener_at, on_handover_drain);
+
+        if (result < 0)
+            return result;
+    }
     for (unsigned i = 0; i < worker->listener_count; i++) {
         int result = listener_start(&worker->listeners[i], &worker->loop, worker->listener_fds[i],
                                     on_accept, worker);
@@ -208,9 +232,10 @@ static int start(struct worker *worker)
 
 static int take_listener(struct worker *worker, int *fd, uint64_t number)
 {
-    if (*fd < 0 || number >= LISTENERS_MAX || number != worker->listener_count ||
+    if (*fd < 0 || number >= TABLE_LISTENERS_MAX || worker->listener_count == LISTENERS_MAX ||
         worker->is_started)
         return -EPROTO;
+    worker->listener_numbers[worker->listener_count] = (uint16_t)number;
     worker->listener_fds[worker->listener_count++] = *fd;
     *fd = -1;
     return 0;
@@ -377,6 +402,7 @@ static void finish(struct worker *worker)
     if (worker->is_started)
         inbound_group_abort(&worker->inbounds);
     timer_stop(&worker->drain_limit);
+    handover_stop(&worker->handover);
     /* What was just ended is disposed of, and its last bytes leave, at the end of a turn. */
     loop_turn(&worker->loop, 0);
     if (worker->counts)
