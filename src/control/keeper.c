@@ -1,7 +1,6 @@
 #include "control/keeper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,6 +21,7 @@
 #include "control/leftover.h"
 #include "control/live.h"
 #include "control/recruit.h"
+#include "proxy/access_log.h"
 
 /* What the control port and the links together may queue. */
 #define QUEUED_BYTES_MAX (64u << 20)
@@ -36,11 +36,21 @@
 /* How often it is looked at what tells no news: probes that miss. */
 #define LOOK_US UINT64_C(20000)
 
-#define ACCESS_LOG_MODE 0640
-
 static void stop(struct keeper *keeper);
 
 /* ---- serving ---- */
+
+static uint32_t longest_drain_ms(const struct config *config)
+{
+    uint32_t longest = 0;
+
+    for (unsigned i = 0; i < config->service_count; i++) {
+        uint32_t drain_ms = config->services[i].timeouts.drain_ms;
+
+        longest = drain_ms > longest ? drain_ms : longest;
+    }
+    return longest;
+}
 
 static void say_addresses(const struct keeper *keeper)
 {
@@ -69,6 +79,8 @@ static void on_workers_ready(void *owner)
     timer_stop(&keeper->start_limit);
     for (unsigned i = 0; i < keeper->config->service_count; i++)
         crew_open(&keeper->crews[i]);
+    /* Ours accept: those of an earlier keeper need not any more. */
+    takeover_drain(&keeper->takeover, longest_drain_ms(keeper->config));
     log_event(LOG_INFO, "serve.ready", LOG_NUMBER("workers", keeper->workers.count),
               LOG_NUMBER("milliseconds", (clock_now_us() - keeper->started_us) / CLOCK_US_PER_MS));
 }
@@ -132,18 +144,6 @@ static void on_workers_gone(void *owner)
         supervisor_stop(&keeper->supervisor, 0, on_replicas_stopped, keeper);
 }
 
-static uint32_t longest_drain_ms(const struct config *config)
-{
-    uint32_t longest = 0;
-
-    for (unsigned i = 0; i < config->service_count; i++) {
-        uint32_t drain_ms = config->services[i].timeouts.drain_ms;
-
-        longest = drain_ms > longest ? drain_ms : longest;
-    }
-    return longest;
-}
-
 static void drain(struct keeper *keeper)
 {
     keeper->phase = KEEPER_DRAINING;
@@ -174,17 +174,16 @@ static void stop(struct keeper *keeper)
 
 static int open_access_log(const char *where)
 {
+    struct error why;
     int fd;
 
     if (strcmp(where, "off") == 0)
         return -1;
-    if (strcmp(where, "stdout") == 0)
-        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    fd = open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, ACCESS_LOG_MODE);
-    if (fd < 0)
-        log_event(LOG_ERROR, "access_log.failed", LOG_TEXT("path", where),
-                  LOG_TEXT("reason", strerror(errno)));
-    return fd;
+    fd = access_log_open(strcmp(where, "stdout") == 0 ? NULL : where, &why);
+    if (fd >= 0)
+        return fd;
+    log_event(LOG_ERROR, "access_log.failed", LOG_TEXT("reason", why.text));
+    return -1;
 }
 
 static void reopen_logs(struct keeper *keeper)
@@ -364,11 +363,14 @@ static int bind_traffic(struct keeper *keeper, struct error *why)
         struct address address;
         int result = address_from_text(view_of(config->listeners[i].address), &address, why);
 
-        if (result == 0)
+        if (result == 0 && takeover_has(&keeper->takeover, &address))
+            result = listeners_add_taken(&keeper->listeners, &address);
+        else if (result == 0)
             result = listeners_add(&keeper->listeners, &address, why);
         if (result < 0)
             return result;
     }
+    takeover_give(&keeper->takeover, &keeper->listeners);
     return listeners_fill(&keeper->listeners, keeper->workers.count, why);
 }
 
@@ -502,10 +504,11 @@ static void init_parts(struct keeper *keeper)
 
 static int start(struct keeper *keeper, struct error *why)
 {
-    int result = leftover_clear(&keeper->folder, why);
+    int result = watch_signals(keeper, why);
 
-    if (result == 0)
-        result = watch_signals(keeper, why);
+    if (result < 0)
+        return result;
+    takeover_begin(&keeper->takeover, &keeper->loop, &keeper->folder);
     if (result == 0)
         result = bind_traffic(keeper, why);
     if (result == 0)
@@ -552,6 +555,9 @@ static void finish_parts(struct keeper *keeper)
     timer_stop(&keeper->start_limit);
     timer_stop(&keeper->look_again);
     ready_cancel(&keeper->look);
+    if (keeper->phase >= KEEPER_DRAINING)
+        takeover_kill(&keeper->takeover);
+    takeover_finish(&keeper->takeover);
     supervisor_finish(&keeper->supervisor);
     for (unsigned i = 0; i < keeper->config->service_count; i++) {
         if (keeper->crews[i].config)

@@ -30,7 +30,9 @@ PORTS = range(10000, 30000)
 PR_SET_CHILD_SUBREAPER = 36
 
 # What a program prints when it found a mistake of ours: that fails a test that saw nothing, too.
-FINDING = re.compile(rb"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:|Assertion .* failed")
+FINDING = re.compile(
+    rb"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:|Assertion .* failed|sandbox\.refused"
+)
 FINDING_BYTES_SHOWN = 6000
 
 _next_port = itertools.cycle(range(PORTS.start + os.getpid() * 64 % len(PORTS), PORTS.stop))
