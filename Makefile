@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help native deps deps-test build up down restart logs clean check test test-long lint install
+.PHONY: help native deps deps-test build up down restart logs clean check test test-long lint install bench profile
 
 help:
 	@echo 'make up          builds and starts roost on port 5000, three sample replicas behind it'
@@ -13,6 +13,7 @@ help:
 	@echo 'make check       unit and smoke tests, two minutes'
 	@echo 'make test        everything; make test-long with the full counts'
 	@echo 'make lint        layers, names, format, clang-tidy'
+	@echo 'make bench       beside HAProxy and nginx; FIXTURES= PEERS= ROUNDS= choose; make profile'
 	@echo 'make install     into PREFIX=/usr/local'
 	@echo 'make deps        what build and run need, from apt; make deps-test what the tests need'
 	@echo 'make clean       down, and forgets run/ and build/'
@@ -66,3 +67,11 @@ lint: deps-test
 
 install: build
 	@tools/install.sh
+
+bench: build
+	@tools/deps.sh bench
+	@/usr/bin/python3 tools/bench.py
+
+profile: build
+	@tools/deps.sh profile
+	@/usr/bin/python3 tools/bench_profile.py
