@@ -11,21 +11,21 @@
 #define BODY_HELD_BYTES_MAX (64 * 1024 + SOCK_RECEIVE_BYTES)
 
 /* A piece of the request's body came from the client. */
-void body_take_request(struct exchange *exchange, struct view bytes);
+void body_take_request(struct exchange *x, struct view bytes);
 
 /* The request is whole. */
-void body_end_request(struct exchange *exchange, const struct field *trailers, unsigned count);
+void body_end_request(struct exchange *x, const struct field *trailers, unsigned count);
 
 /* An attempt begins: what is held is sent. */
-void body_send_held(struct exchange *exchange);
+void body_send_held(struct exchange *x);
 
 /* The answer has begun: nothing will be sent again. */
-void body_release_held(struct exchange *exchange);
+void body_release_held(struct exchange *x);
 
 /* Passes news.body on to the client. False where a discarded answer is too long to read to its end.
  */
-MUST_USE bool body_pass_answer(struct exchange *exchange);
+MUST_USE bool body_pass_answer(struct exchange *x);
 
 /* What was sent has left: the side it came from may send more. */
-void body_give_request_credit(struct exchange *exchange);
-void body_give_answer_credit(struct exchange *exchange);
+void body_give_request_credit(struct exchange *x);
+void body_give_answer_credit(struct exchange *x);

@@ -130,11 +130,11 @@ void exchange_begin(struct proxy *proxy, struct stream *stream, const struct hea
                     const struct exchange_client *from);
 
 /* Takes every step that is possible now. The exchange may be gone afterwards. */
-void exchange_run(struct exchange *exchange);
+void exchange_run(struct exchange *x);
 
 /* The replica at its seat went down or is gone: an unanswered idempotent request is taken back and
  * goes to the next rank. */
-void exchange_take_back(struct exchange *exchange);
+void exchange_take_back(struct exchange *x);
 
 /* A stream to the keeper is there for it, or (false) will never be. */
-void exchange_link_ready(struct exchange *exchange, bool is_there);
+void exchange_link_ready(struct exchange *x, bool is_there);

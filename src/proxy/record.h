@@ -4,15 +4,15 @@
 #include "proxy/exchange.h"
 
 /* A request has begun. */
-void record_begin(struct exchange *exchange);
+void record_begin(struct exchange *x);
 
 /* An attempt is over: counts it at its replica. `is_well`: the replica did nothing wrong. Once an
  * attempt. */
-void record_end_attempt(struct exchange *exchange, bool is_well);
+void record_end_attempt(struct exchange *x, bool is_well);
 
 /* The client has its answer, or will not get one: counts and logs it, once; the exchange has no
  * client afterwards. */
-void record_client_done(struct exchange *exchange);
+void record_client_done(struct exchange *x);
 
 /* The status under which a client's end before its answer is logged: what the inbound told it, or
  * 499. */
