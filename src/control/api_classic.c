@@ -8,13 +8,6 @@
 #include "base/memory.h"
 #include "control/keeper.h"
 
-/* What a call asks for. */
-struct wish {
-    unsigned count;
-    unsigned name_count;
-    char (*names)[CREW_NAME_BYTES]; /* the caller's to free() */
-};
-
 static struct crew *first_crew(const struct api_request *request)
 {
     return &request->api->keeper->crews[0];
@@ -73,6 +66,8 @@ uint16_t api_classic_status(int result)
         return 404;
     case -ERANGE:
         return 400;
+    case -ESTALE:
+        return 412;
     case -ECHILD:
         return 502;
     default:
@@ -115,7 +110,7 @@ static bool check_n(struct api_request *request, const json_t *n)
     return false;
 }
 
-static bool take_names(struct api_request *request, const json_t *hostnames, struct wish *wish)
+static bool take_names(struct api_request *request, const json_t *hostnames, struct crew_wish *wish)
 {
     const json_t *name;
     size_t i;
@@ -145,7 +140,7 @@ static bool take_names(struct api_request *request, const json_t *hostnames, str
 
 /* Reads the call's body. False after an answer; wish->names is to be freed in any case. */
 static bool read_wish(struct api_request *request, const json_t *body, const char *kind,
-                      struct wish *wish)
+                      struct crew_wish *wish)
 {
     const json_t *hostnames = json_object_get(body, "hostnames");
     const json_t *n = json_object_get(body, "n");
@@ -174,23 +169,16 @@ static void on_done(void *owner, int result, const char *why, char (*names)[CREW
     api_release(request);
 }
 
-static void change(struct api_request *request, bool is_removal)
+static void change(struct api_request *request, enum crew_kind kind)
 {
     json_t *body = api_read_json(request);
-    struct wish wish = {0};
-    char cause[INBOUND_IP_BYTES + 64];
+    struct crew_wish wish = {.kind = kind, .who = request->client, .cause = request->route->path};
 
     if (!body)
         return;
-    if (read_wish(request, body, is_removal ? "removable" : "newly added", &wish)) {
-        snprintf(cause, sizeof(cause), "%s by %s", request->route->path, request->client);
+    if (read_wish(request, body, kind == CREW_REMOVE ? "removable" : "newly added", &wish)) {
         api_hold(request);
-        if (is_removal)
-            crew_remove(first_crew(request), wish.count, wish.names, wish.name_count, cause,
-                        on_done, request);
-        else
-            crew_add(first_crew(request), wish.count, wish.names, wish.name_count, cause, on_done,
-                     request);
+        crew_ask(first_crew(request), &wish, on_done, request);
     }
     json_decref(body);
     free(wish.names);
@@ -198,10 +186,10 @@ static void change(struct api_request *request, bool is_removal)
 
 void api_classic_add(struct api_request *request)
 {
-    change(request, false);
+    change(request, CREW_ADD);
 }
 
 void api_classic_remove(struct api_request *request)
 {
-    change(request, true);
+    change(request, CREW_REMOVE);
 }

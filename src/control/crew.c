@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "conn/inbound.h"
 #include "control/picture.h"
 
 /* Between SIGTERM and SIGKILL. */
@@ -16,7 +17,7 @@
 /* A replica that does not answer its probes for that long is started anew. */
 #define HANG_MS 10000
 
-#define CAUSE_BYTES        96
+#define CAUSE_BYTES        128
 #define RANDOM_NAME_DIGITS 5
 
 /* A replica in one of its lives, after which it may be another or gone. */
@@ -36,10 +37,13 @@ struct crew_call {
     struct ref *refs;
     unsigned count;
     unsigned name_count;
+    uint32_t weight;
+    uint64_t epoch;
+    char who[INBOUND_IP_BYTES];
     char cause[CAUSE_BYTES];
     crew_done_fn done; /* NULL: answered */
     void *owner;
-    bool is_removal;
+    enum crew_kind kind;
 };
 
 /* A healed replica on its way back. */
@@ -223,12 +227,19 @@ static void on_late(struct timer *timer)
 
 static void tell_workers(struct crew_call *call, publish_fn on_adopted)
 {
+    static const char *const names[] = {"pool.added", "pool.removed", "pool.weighed"};
     struct crew *crew = call->crew;
+    struct crew_change change = {.kind = call->kind,
+                                 .what = names[call->kind],
+                                 .who = call->who,
+                                 .cause = call->cause,
+                                 .names = call->names,
+                                 .count = call->count};
 
+    crew->placed = crew->publish->epoch + 1;
     publish_change(crew->publish, &call->waiter, on_adopted);
     loop_start_timer(crew->loop, &call->timer, CREW_ADOPTION_US);
-    crew->events->on_changed(crew->owner, crew, call->is_removal ? "pool.removed" : "pool.added",
-                             call->cause, call->names, call->count);
+    crew->events->on_changed(crew->owner, crew, &change);
 }
 
 /* The disk failed: the change is not made. */
@@ -486,7 +497,61 @@ static void begin_remove(struct crew_call *call)
     tell_workers(call, on_remove_adopted);
 }
 
+/* ---- weights ---- */
+
+static int check_weigh(struct crew_call *call, struct error *why)
+{
+    struct crew *crew = call->crew;
+    struct crew_member *member = crew_find(crew, call->names[0]);
+    struct balance_image *image;
+    uint32_t before;
+    int result;
+
+    if (!member)
+        return error_set(why, -ENOENT, "there is no replica '%s'", call->names[0]);
+    before = member->weight;
+    member->weight =
+        call->weight == STATE_WEIGHT_CONFIGURED ? weight_of(crew, member->name) : call->weight;
+    result = crew_image(crew, NULL, 0, &image, why);
+    if (result == 0) {
+        balance_destroy(image);
+        result = state_set_weight(crew->state, crew->config->name, member->name, call->weight, why);
+    }
+    if (result < 0)
+        member->weight = before;
+    return result;
+}
+
+static void on_weigh_adopted(struct publish_waiter *waiter)
+{
+    struct crew_call *call = CONTAINER_OF(waiter, struct crew_call, waiter);
+
+    answer(call, 0, NULL);
+    free_call(call);
+}
+
+static void begin_weigh(struct crew_call *call)
+{
+    struct error why;
+    int result = check_weigh(call, &why);
+
+    if (result == 0)
+        tell_workers(call, on_weigh_adopted);
+    else if (result == -ENOENT || result == -ENOSPC)
+        refuse(call, result, &why);
+    else
+        refuse_unsaved(call, &why);
+}
+
 /* ---- the queue ---- */
+
+/* Are keys placed as they were in the table the wish was made for? */
+static bool is_stale(const struct crew_call *call)
+{
+    const struct crew *crew = call->crew;
+
+    return call->epoch && (call->epoch < crew->placed || call->epoch > crew->publish->epoch);
+}
 
 static void refuse_all(struct crew *crew)
 {
@@ -496,6 +561,19 @@ static void refuse_all(struct crew *crew)
     error_set(&why, -ESHUTDOWN, "the balancer is stopping");
     while ((call = first_call(crew)) && !crew->is_busy)
         refuse(call, -ESHUTDOWN, &why);
+}
+
+static void begin(struct crew_call *call)
+{
+    static void (*const begins[])(struct crew_call * call) = {begin_add, begin_remove, begin_weigh};
+    struct error why;
+
+    if (!is_stale(call)) {
+        begins[call->kind](call);
+        return;
+    }
+    error_set(&why, 0, "the pool has changed since epoch %llu", (unsigned long long)call->epoch);
+    refuse(call, -ESTALE, &why);
 }
 
 static void run_calls(struct ready *ready)
@@ -510,15 +588,10 @@ static void run_calls(struct ready *ready)
     if (!crew->is_open || crew->is_busy || !call)
         return;
     crew->is_busy = true;
-    if (call->is_removal)
-        begin_remove(call);
-    else
-        begin_add(call);
+    begin(call);
 }
 
-static void enqueue(struct crew *crew, bool is_removal, unsigned count,
-                    char (*names)[CREW_NAME_BYTES], unsigned name_count, const char *cause,
-                    crew_done_fn done, void *owner)
+void crew_ask(struct crew *crew, const struct crew_wish *wish, crew_done_fn done, void *owner)
 {
     struct crew_call *call;
 
@@ -531,34 +604,27 @@ static void enqueue(struct crew *crew, bool is_removal, unsigned count,
         return;
     }
     call = memory_allocate(sizeof(*call));
-    call->crew = crew;
-    call->is_removal = is_removal;
-    call->count = count;
-    call->name_count = name_count;
-    call->names = memory_allocate(count * sizeof(*call->names));
-    call->refs = memory_allocate(count * sizeof(*call->refs));
-    if (name_count)
-        memcpy(call->names, names, name_count * sizeof(*names));
-    snprintf(call->cause, sizeof(call->cause), "%s", cause);
-    call->done = done;
-    call->owner = owner;
+    *call = (struct crew_call){
+        .crew = crew,
+        .kind = wish->kind,
+        .count = wish->count,
+        .name_count = wish->name_count,
+        .names = memory_allocate(wish->count * sizeof(*call->names)),
+        .refs = memory_allocate(wish->count * sizeof(*call->refs)),
+        .weight = wish->weight,
+        .epoch = wish->epoch,
+        .done = done,
+        .owner = owner,
+    };
+    if (wish->name_count)
+        memcpy(call->names, wish->names, wish->name_count * sizeof(*call->names));
+    snprintf(call->who, sizeof(call->who), "%s", wish->who);
+    snprintf(call->cause, sizeof(call->cause), "%s", wish->cause);
     list_init(&call->waiter.list);
     timer_init(&call->timer, on_late);
     list_append(&crew->calls, &call->list);
     crew->call_count++;
     loop_make_ready(crew->loop, &crew->ready);
-}
-
-void crew_add(struct crew *crew, unsigned count, char (*names)[CREW_NAME_BYTES],
-              unsigned name_count, const char *cause, crew_done_fn done, void *owner)
-{
-    enqueue(crew, false, count, names, name_count, cause, done, owner);
-}
-
-void crew_remove(struct crew *crew, unsigned count, char (*names)[CREW_NAME_BYTES],
-                 unsigned name_count, const char *cause, crew_done_fn done, void *owner)
-{
-    enqueue(crew, true, count, names, name_count, cause, done, owner);
 }
 
 /* ---- healing ---- */
@@ -669,6 +735,7 @@ int crew_restore(struct crew *crew, const struct state_pool *pool, struct error 
     struct supervisor_wish *wishes = memory_allocate((pool->count + 1) * sizeof(*wishes));
     int result;
 
+    crew->placed = crew->publish->epoch + 1;
     for (unsigned i = 0; i < pool->count; i++)
         wishes[i] = (struct supervisor_wish){.name = pool->members[i].name, .plan = &crew->plan};
     result = supervisor_restore(crew->supervisor, wishes, pool->count, why);

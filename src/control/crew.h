@@ -44,10 +44,33 @@ struct crew_member {
 typedef void (*crew_done_fn)(void *owner, int result, const char *why,
                              char (*names)[CREW_NAME_BYTES], unsigned count);
 
+enum crew_kind { CREW_ADD, CREW_REMOVE, CREW_WEIGH };
+
+/* A change that somebody wants. Copied by the callee. */
+struct crew_wish {
+    enum crew_kind kind;
+    unsigned count; /* of replicas: those of `names`, then others */
+    char (*names)[CREW_NAME_BYTES];
+    unsigned name_count;
+    uint32_t weight;   /* CREW_WEIGH; STATE_WEIGHT_CONFIGURED: what the configuration says */
+    uint64_t epoch;    /* 0, or: only while keys are placed as in that table */
+    const char *who;   /* wants it */
+    const char *cause; /* what was called */
+};
+
+/* A change that was made. The texts are valid during the call. */
+struct crew_change {
+    enum crew_kind kind;
+    const char *what; /* as an event is called */
+    const char *who;
+    const char *cause;
+    char (*names)[CREW_NAME_BYTES];
+    unsigned count;
+};
+
 struct crew_events {
-    /* The pool is another one now. `cause` is the call's. */
-    void (*on_changed)(void *owner, struct crew *crew, const char *what, const char *cause,
-                       char (*names)[CREW_NAME_BYTES], unsigned count);
+    /* The pool is another one now; workers will know with the next table. */
+    void (*on_changed)(void *owner, struct crew *crew, const struct crew_change *change);
 };
 
 struct crew {
@@ -70,6 +93,7 @@ struct crew {
     struct ready ready;
     struct list late; /* calls that were answered before every worker had adopted their table */
     struct list homecomings; /* healed replicas that not every worker knows again */
+    uint64_t placed;         /* first epoch in which keys are placed as they are now */
     bool is_open;            /* calls are being done */
     bool is_closed;          /* no more calls */
     bool is_busy;            /* with the first call */
@@ -94,22 +118,18 @@ void crew_open(struct crew *crew);
 void crew_close(struct crew *crew);
 
 /*
- * Adds `count` replicas, the first of them with `names` (which are copied), the others with random
- * ones. `cause` says who asked, for the events. Answers, later: -EEXIST (a name is there), -E2BIG
- * (over limits.replicas), -ENOSPC (a full classic ring), -ENOTSUP (static), -ECHILD (a replica
- * did not become ready), -EIO (it cannot be remembered), -EINPROGRESS (done but not acknowledged by
- * all workers), -ESHUTDOWN, -EBUSY (too many calls wait).
+ * Changes the pool; `done` is told how it ended, later.
+ *
+ *     CREW_ADD     the first of the new replicas get `names`, the others random ones
+ *     CREW_REMOVE  those of `names`, the rest at random
+ *     CREW_WEIGH   the one of `names`; a weight of 0 drains it and leaves it in the pool
+ *
+ * Answers: -EEXIST (a name is there), -E2BIG (over limits.replicas), -ENOSPC (a full classic ring),
+ * -ENOTSUP (static), -ENOENT (an unknown name), -ERANGE (more than there are), -ECHILD (a replica
+ * did not become ready), -ESTALE (not the wish's epoch), -EIO (it cannot be remembered),
+ * -EINPROGRESS (done but not acknowledged by all workers), -ESHUTDOWN, -EBUSY (too many wait).
  */
-void crew_add(struct crew *crew, unsigned count, char (*names)[CREW_NAME_BYTES],
-              unsigned name_count, const char *cause, crew_done_fn done, void *owner);
-
-/*
- * Removes `count` replicas: those in `names`, the rest at random. Answers, later: -ENOENT (an
- * unknown name), -ERANGE (more than there are), -ENOTSUP (static), -EIO, -EINPROGRESS, -ESHUTDOWN,
- * -EBUSY.
- */
-void crew_remove(struct crew *crew, unsigned count, char (*names)[CREW_NAME_BYTES],
-                 unsigned name_count, const char *cause, crew_done_fn done, void *owner);
+void crew_ask(struct crew *crew, const struct crew_wish *wish, crew_done_fn done, void *owner);
 
 /* The member of that name, or NULL. */
 struct crew_member *crew_find(struct crew *crew, const char *name);

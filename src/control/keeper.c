@@ -323,14 +323,13 @@ static const struct workers_events workers_events = {
     .on_gone = on_workers_gone,
 };
 
-static void on_changed(void *owner, struct crew *crew, const char *what, const char *cause,
-                       char (*names)[CREW_NAME_BYTES], unsigned count)
+static void on_changed(void *owner, struct crew *crew, const struct crew_change *change)
 {
     (void)owner;
-    for (unsigned i = 0; i < count; i++)
-        log_event(LOG_INFO, what, LOG_TEXT("service", crew->config->name),
-                  LOG_TEXT("replica", names[i]), LOG_NUMBER("replicas", crew->count),
-                  LOG_TEXT("cause", cause));
+    for (unsigned i = 0; i < change->count; i++)
+        log_event(LOG_INFO, change->what, LOG_TEXT("service", crew->config->name),
+                  LOG_TEXT("replica", change->names[i]), LOG_NUMBER("replicas", crew->count),
+                  LOG_TEXT("who", change->who), LOG_TEXT("cause", change->cause));
 }
 
 static const struct crew_events crew_events = {.on_changed = on_changed};
