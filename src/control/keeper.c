@@ -508,8 +508,7 @@ static int start(struct keeper *keeper, struct error *why)
     if (result < 0)
         return result;
     takeover_begin(&keeper->takeover, &keeper->loop, &keeper->folder);
-    if (result == 0)
-        result = bind_traffic(keeper, why);
+    result = bind_traffic(keeper, why);
     if (result == 0)
         result = bind_control(keeper, why);
     if (result < 0)

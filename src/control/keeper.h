@@ -18,6 +18,7 @@
 #include "control/picture.h"
 #include "control/publish.h"
 #include "control/state.h"
+#include "control/takeover.h"
 #include "control/workers.h"
 #include "net/listener.h"
 
@@ -37,6 +38,7 @@ struct keeper {
     struct sock_group socks;
     struct folder folder;
     struct listeners listeners;
+    struct takeover takeover;
     struct workers workers;
     struct supervisor supervisor;
     struct publish publish;

@@ -3,59 +3,47 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "control/workers.h"
+#include "control/takeover.h"
 #include "replica/driver_process.h"
 #include "replica/supervisor.h"
 
-#define SERVICES_MAX    256
-#define WORKERS_GONE_MS 5000
-#define GRACE_MS        5000
-#define QUEUED_BYTES    (1u << 20)
+#define SERVICES_MAX 256
+#define DRAIN_MS     10000
+#define GRACE_MS     5000
+#define QUEUED_BYTES (1u << 20)
 
 /* ---- workers ---- */
 
-static int end_worker(const struct folder_record *record, struct error *why)
+static void on_workers_gone(void *owner)
 {
-    int fd = folder_open_process(record);
-    struct pollfd gone = {.fd = fd, .events = POLLIN};
-    int result = 0;
-
-    if (fd < 0)
-        return 0;
-    syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-    if (poll(&gone, 1, WORKERS_GONE_MS) == 0)
-        result =
-            error_set(why, -EBUSY, "worker %d of an earlier start does not end", (int)record->pid);
-    close(fd);
-    log_event(LOG_WARN, "worker.left_over", LOG_NUMBER("pid", record->pid));
-    return result;
+    loop_stop(owner);
 }
 
-int leftover_clear(struct folder *folder, struct error *why)
+static int end_workers(struct folder *folder, struct error *why)
 {
-    struct folder_record *records = memory_allocate(WORKERS_MAX * sizeof(*records));
-    unsigned count = folder_list_records(folder, "worker-", records, WORKERS_MAX);
-    int result = 0;
+    struct takeover takeover = {.on_gone = on_workers_gone};
+    struct loop loop;
+    int result = loop_init(&loop, why);
 
-    for (unsigned i = 0; result == 0 && i < count; i++) {
-        result = end_worker(&records[i], why);
-        if (result == 0)
-            folder_forget(folder, records[i].name);
+    if (result < 0)
+        return result;
+    takeover.owner = &loop;
+    takeover_begin(&takeover, &loop, folder);
+    if (!takeover_is_over(&takeover)) {
+        takeover_drain(&takeover, DRAIN_MS);
+        loop_run(&loop);
     }
-    free(records);
-    return result;
+    takeover_finish(&takeover);
+    loop_finish(&loop);
+    return 0;
 }
 
 /* ---- replicas ---- */
@@ -168,7 +156,7 @@ int leftover_end_replicas(struct folder *folder, const char *const *kept, unsign
 
 int leftover_end(struct folder *folder, struct error *why)
 {
-    int result = leftover_clear(folder, why);
+    int result = end_workers(folder, why);
 
     return result < 0 ? result : leftover_end_replicas(folder, NULL, 0, why);
 }

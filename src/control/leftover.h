@@ -6,14 +6,11 @@
 
 #include "control/folder.h"
 
-/* Ends the workers of an earlier keeper, so that the addresses are free. The folder is locked. */
-MUST_USE int leftover_clear(struct folder *folder, struct error *why);
-
 /* Ends the replicas of an earlier keeper, politely at first, but for those of the `kept` services;
  * returns when nothing is left. */
 MUST_USE int leftover_end_replicas(struct folder *folder, const char *const *kept, unsigned count,
                                    struct error *why);
 
-/* Ends workers and replicas of an earlier keeper, the replicas politely at first; returns when
- * nothing is left. The folder is locked. */
+/* Drains and ends workers and replicas of an earlier keeper; returns when nothing is left. The
+ * folder is locked. */
 MUST_USE int leftover_end(struct folder *folder, struct error *why);

@@ -36,7 +36,10 @@ static int fail(const struct state *state, const char *what, struct error *why)
 {
     int code = sqlite3_errcode(state->base) & 0xff;
 
-    error_set(why, 0, "cannot %s in %s: %s", what, state->path, sqlite3_errmsg(state->base));
+    error_set(why, 0, "cannot %s in %s: %s%s", what, state->path, sqlite3_errmsg(state->base),
+              code == SQLITE_NOTADB || code == SQLITE_CORRUPT
+                  ? "; roost serve --reset forgets the pool"
+                  : "");
     return code == SQLITE_FULL ? -ENOSPC : -EIO;
 }
 
@@ -122,7 +125,7 @@ static int make_tables(struct state *state, struct error *why)
         return error_set(why, -ENOTSUP, "%s is of a newer roost (its form is %d, ours is %d)",
                          state->path, version, SCHEMA_VERSION);
     if (version < 0)
-        return error_set(why, -EIO, "%s cannot be read: %s; roost serve --reset forgets it",
+        return error_set(why, -EIO, "%s cannot be read: %s; roost serve --reset forgets the pool",
                          state->path, sqlite3_errmsg(state->base));
     result = begin(state, why);
     if (result == 0)
