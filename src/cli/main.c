@@ -7,6 +7,7 @@
 
 #include "cli/check.h"
 #include "cli/replica.h"
+#include "cli/ring.h"
 #include "cli/serve.h"
 #include "cli/stop.h"
 #include "cli/word.h"
@@ -21,6 +22,7 @@ struct word {
 static const struct word words[] = {
     {"serve", serve_main, "the balancer and its replicas"},
     {"stop", stop_main, "drains and ends what belongs to a state folder"},
+    {"ring", ring_main, "the hash library without a server: pick, shares, plan, compare, replay"},
     {"check", check_main, "validates a configuration"},
     {"replica", replica_main, "a sample server, the one that is balanced where no other is named"},
     {"worker", worker_word_main, NULL},
