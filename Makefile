@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help native deps deps-test build up down restart logs clean check test test-long lint install bench profile
+.PHONY: help native deps deps-test build up down restart logs clean check test test-long lint install bench bench-balance profile
 
 help:
 	@echo 'make up          builds and starts roost on port 5000, three sample replicas behind it'
@@ -14,6 +14,7 @@ help:
 	@echo 'make test        everything; make test-long with the full counts'
 	@echo 'make lint        layers, names, format, clang-tidy'
 	@echo 'make bench       beside HAProxy and nginx; FIXTURES= PEERS= ROUNDS= choose; make profile'
+	@echo 'make bench-balance  every hash scheme: look-up, build, change, memory'
 	@echo 'make install     into PREFIX=/usr/local'
 	@echo 'make deps        what build and run need, from apt; make deps-test what the tests need'
 	@echo 'make clean       down, and forgets run/ and build/'
@@ -67,6 +68,9 @@ lint: deps-test
 
 install: build
 	@tools/install.sh
+
+bench-balance: native
+	@tools/build.sh release bench-balance
 
 bench: build
 	@tools/deps.sh bench
