@@ -19,7 +19,8 @@ static int begin_pool(struct state *state, const struct config_service *service,
     remembered = remember_pool(service, &known, pool);
     *is_usable = service->replicas.driver == CONFIG_DRIVER_PROCESS &&
                  !remember_is_other_kind(service, &known);
-    if (remembered == REMEMBER_CHANGED)
+    pool->is_redeclared = remembered == REMEMBER_CHANGED;
+    if (pool->is_redeclared)
         log_event(LOG_WARN, "pool.redeclared", LOG_TEXT("service", service->name),
                   LOG_NUMBER("replicas_before", known.count), LOG_NUMBER("replicas", pool->count),
                   LOG_TEXT("reason", "the declaration has changed: the difference is applied"));

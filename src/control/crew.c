@@ -234,7 +234,8 @@ static void tell_workers(struct crew_call *call, publish_fn on_adopted)
                                  .who = call->who,
                                  .cause = call->cause,
                                  .names = call->names,
-                                 .count = call->count};
+                                 .count = call->count,
+                                 .weight = call->weight};
 
     crew->placed = crew->publish->epoch + 1;
     publish_change(crew->publish, &call->waiter, on_adopted);
@@ -519,6 +520,7 @@ static int check_weigh(struct crew_call *call, struct error *why)
     }
     if (result < 0)
         member->weight = before;
+    call->weight = member->weight;
     return result;
 }
 
@@ -736,6 +738,7 @@ int crew_restore(struct crew *crew, const struct state_pool *pool, struct error 
     int result;
 
     crew->placed = crew->publish->epoch + 1;
+    crew->is_redeclared = pool->is_redeclared;
     for (unsigned i = 0; i < pool->count; i++)
         wishes[i] = (struct supervisor_wish){.name = pool->members[i].name, .plan = &crew->plan};
     result = supervisor_restore(crew->supervisor, wishes, pool->count, why);

@@ -66,6 +66,7 @@ struct crew_change {
     const char *cause;
     char (*names)[CREW_NAME_BYTES];
     unsigned count;
+    uint32_t weight; /* CREW_WEIGH: the one in force */
 };
 
 struct crew_events {
@@ -97,6 +98,7 @@ struct crew {
     bool is_open;            /* calls are being done */
     bool is_closed;          /* no more calls */
     bool is_busy;            /* with the first call */
+    bool is_redeclared;      /* it began with another declaration than the one remembered */
 };
 
 /* `driver` is the pool's from now on. */

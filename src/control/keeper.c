@@ -325,7 +325,9 @@ static const struct workers_events workers_events = {
 
 static void on_changed(void *owner, struct crew *crew, const struct crew_change *change)
 {
-    (void)owner;
+    struct keeper *keeper = owner;
+
+    events_pool_change(&keeper->pool_events, crew, change);
     for (unsigned i = 0; i < change->count; i++)
         log_event(LOG_INFO, change->what, LOG_TEXT("service", crew->config->name),
                   LOG_TEXT("replica", change->names[i]), LOG_NUMBER("replicas", crew->count),
@@ -352,6 +354,13 @@ static int build_table(void *owner, uint64_t epoch, int *fd, struct error *why)
 
     reserve_epochs(keeper, epoch);
     return picture_build(&keeper->picture, epoch, fd, why);
+}
+
+static void on_table(void *owner, const struct table *before, const struct table *now)
+{
+    struct keeper *keeper = owner;
+
+    events_pool_publish(&keeper->pool_events, keeper->crews, before, now);
 }
 
 static int bind_traffic(struct keeper *keeper, struct error *why)
@@ -488,6 +497,9 @@ static void init_parts(struct keeper *keeper)
     supervisor_init(&keeper->supervisor, &keeper->socks, &live_events, keeper);
     publish_init(&keeper->publish, &keeper->loop, &keeper->workers, &keeper->supervisor,
                  build_table, keeper, state_number(keeper->state, EPOCH));
+    keeper->publish.on_table = on_table;
+    events_init(&keeper->events, clock_wall_ms());
+    events_pool_init(&keeper->pool_events, &keeper->events, config->service_count);
     api_init(&keeper->api, keeper, &keeper->socks, &rules);
     ready_init(&keeper->look, on_look);
     timer_init(&keeper->start_limit, on_start_limit);
@@ -566,6 +578,8 @@ static void finish_parts(struct keeper *keeper)
     workers_finish(&keeper->workers);
     listeners_finish(&keeper->listeners);
     api_finish(&keeper->api);
+    events_pool_finish(&keeper->pool_events);
+    events_finish(&keeper->events);
     loop_finish(&keeper->loop);
     sock_group_finish(&keeper->socks);
 }

@@ -13,6 +13,7 @@
 #include "control/api.h"
 #include "control/config.h"
 #include "control/crew.h"
+#include "control/events_pool.h"
 #include "control/folder.h"
 #include "control/listeners.h"
 #include "control/picture.h"
@@ -45,6 +46,8 @@ struct keeper {
     struct crew *crews; /* one for each service */
     struct api api;
     struct picture picture;
+    struct events events;
+    struct events_pool pool_events;
     struct state *state;
     uint64_t epochs_reserved; /* those below are never used again after a crash */
     struct state_segment *states;

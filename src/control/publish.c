@@ -48,6 +48,8 @@ int publish_now(struct publish *publish, struct error *why)
     }
     publish->is_wanted = false;
     publish->epoch++;
+    if (publish->on_table)
+        publish->on_table(publish->owner, publish->table, table);
     table_unmap(publish->table);
     publish->table = table;
     supervisor_epoch_published(publish->supervisor, publish->epoch);

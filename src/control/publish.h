@@ -32,11 +32,15 @@ struct publish_waiter {
 /* Makes the table of an epoch; *fd is the callee's. */
 typedef int (*publish_build_fn)(void *owner, uint64_t epoch, int *fd, struct error *why);
 
+/* `now` takes the place of `before`, which is NULL at first and gone afterwards. */
+typedef void (*publish_table_fn)(void *owner, const struct table *before, const struct table *now);
+
 struct publish {
     struct loop *loop;
     struct workers *workers;
     struct supervisor *supervisor;
     publish_build_fn build;
+    publish_table_fn on_table; /* may be NULL */
     void *owner;
     struct ready ready;
     struct timer retry;

@@ -33,6 +33,7 @@ struct state_pool {
     char *declaration;            /* NULL: the service is not known */
     struct state_member *members; /* oldest first */
     unsigned count;
+    bool is_redeclared; /* it was made of another one by a changed declaration */
 };
 
 /* Opens (or makes) the state in `folder`; with `forgets` what was remembered is gone. -errno with
