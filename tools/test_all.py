@@ -27,6 +27,8 @@ SANITIZED = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
 }
+COMMAND_TIMEOUT_S = 3600 if "--long" in sys.argv else 600
+PYTEST_FAILURES_MAX = 25
 FUZZ_S = 5
 FUZZ_LONG_S = 120
 FUZZ_INPUT_BYTES_MAX = 16384
@@ -56,8 +58,8 @@ SKIPPED = Count(skipped=1)
 
 
 def run(command, env=None, quiet=False):
-    """The ended process; quiet keeps what it prints in .stdout."""
-    return subprocess.run(
+    """The ended process; quiet keeps what it prints in .stdout. One that does not end is asked to."""
+    process = subprocess.Popen(
         [str(word) for word in command],
         cwd=ROOT,
         env={**os.environ, **(env or {})},
@@ -66,6 +68,12 @@ def run(command, env=None, quiet=False):
         stdout=subprocess.PIPE if quiet else None,
         stderr=subprocess.STDOUT if quiet else None,
     )
+    try:
+        text, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.terminate()
+        text, _ = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, text)
 
 
 def show(title, text):
@@ -124,17 +132,20 @@ def meson_tests(folder, env=None):
 
 def count_junit(path):
     count = Count()
-    for suite in xml.etree.ElementTree.parse(path).getroot().iter("testsuite"):
-        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-        skipped = int(suite.get("skipped", 0))
-        count += Count(int(suite.get("tests", 0)) - failed - skipped, failed, skipped)
+    for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+        kinds = {child.tag for child in case}
+        if kinds & {"failure", "error"}:
+            count += FAILED
+        else:
+            count += SKIPPED if "skipped" in kinds else PASSED
     return count
 
 
 def pytest(name, arguments, env=None):
     report = REPORTS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", f"--junitxml={report}", *arguments]
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", f"--junitxml={report}"]
+    command += [f"--maxfail={PYTEST_FAILURES_MAX}", *arguments]
     done = run(command, env=env, quiet=True)
     count = count_junit(report) if report.exists() else Count()
     if done.returncode:

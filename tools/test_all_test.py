@@ -42,10 +42,14 @@ class CountTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.xml"
             report.write_text(
-                '<testsuites><testsuite tests="7" failures="1" errors="2" skipped="1"/></testsuites>'
+                '<testsuites><testsuite tests="4" failures="2" errors="1" skipped="1">'
+                '<testcase name="a"/><testcase name="b"><skipped/></testcase>'
+                '<testcase name="c"><failure/></testcase>'
+                '<testcase name="d"><failure/><error/></testcase>'
+                "</testsuite></testsuites>"
             )
             counted = str(test_all.count_junit(report))
-        self.assertEqual("3 passed, 3 failed, 1 skipped", counted)
+        self.assertEqual("1 passed, 2 failed, 1 skipped", counted)
 
     def unittest(self, body):
         with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 BINARY = Path(os.environ.get("ROOST") or ROOT / "build" / "roost").absolute()
 
-START_TIMEOUT_S = 30  # a sanitizer build on a busy machine
+START_TIMEOUT_S = 15  # a sanitizer build on a busy machine
 END_TIMEOUT_S = 30
 REQUEST_TIMEOUT_S = 15
 POLL_S = 0.01

@@ -12,6 +12,33 @@ import balancer as balancer_module  # noqa: E402
 from balancer import Balancer  # noqa: E402
 
 
+TEST_TIMEOUT_S = 120
+TEST_LONG_TIMEOUT_S = 1800
+
+
+def on_term(*_):
+    raise KeyboardInterrupt
+
+
+def on_alarm(*_):
+    raise AssertionError("the test took too long")
+
+
+def pytest_configure():
+    # Ended from outside, the balancers end too.
+    signal.signal(signal.SIGTERM, on_term)
+    signal.signal(signal.SIGALRM, on_alarm)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    """A test that hangs fails."""
+    is_long = item.config.getoption("--long")
+    signal.alarm(TEST_LONG_TIMEOUT_S if is_long else TEST_TIMEOUT_S)
+    yield
+    signal.alarm(0)
+
+
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="the full counts")
 
