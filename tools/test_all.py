@@ -113,12 +113,14 @@ def count_cmocka(result):
     return count if words or count.failed else PASSED
 
 
-def meson_tests(folder, env=None):
+def meson_tests(folder, options, env=None):
     """Unit tests and corpora of a build folder."""
+    env = {**(env or {}), **({"ROOST_TEST_LONG": "1"} if options.long else {})}
+    patience = "20" if options.long else "2"
     log = folder / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
     done = run(
-        ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "-t", "2"],
+        ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "-t", patience],
         env=env,
         quiet=True,
     )
@@ -169,14 +171,14 @@ def unittest(path, env=None):
     return count if count.failed or not done.returncode else count + FAILED
 
 
-def suite_unit(_):
+def suite_unit(options):
     """unit tests, release build"""
-    return meson_tests(RELEASE)
+    return meson_tests(RELEASE, options)
 
 
-def suite_unit_asan(_):
+def suite_unit_asan(options):
     """unit tests, address and undefined behaviour sanitizers"""
-    return meson_tests(ASAN, SANITIZED)
+    return meson_tests(ASAN, options, SANITIZED)
 
 
 def suite_tools(_):

@@ -66,19 +66,19 @@ static void draw_panel(FILE *file, const struct panel *panel, const struct ring_
 int ring_chart_write(const char *path, const struct ring_compare_row *rows, size_t count,
                      struct error *why)
 {
-    double height = HEAD_HEIGHT + (double)count * BAR_STEP;
+    size_t height = HEAD_HEIGHT + count * BAR_STEP;
     FILE *file = fopen(path, "we");
     bool is_bad;
 
     if (!file)
         return error_set(why, -errno, "%s: %s", path, strerror(errno));
     fprintf(file,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" "
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%zu\" "
             "font-family=\"sans-serif\" font-size=\"13\">\n"
             "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
             CHART_WIDTH, height * ARRAY_SIZE(panels) + BAR_STEP);
     for (size_t i = 0; i < ARRAY_SIZE(panels); i++)
-        draw_panel(file, &panels[i], rows, count, height * (double)i);
+        draw_panel(file, &panels[i], rows, count, (double)(height * i));
     fputs("</svg>\n", file);
     is_bad = ferror(file);
     if (fclose(file) != 0 || is_bad)

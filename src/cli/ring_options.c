@@ -131,7 +131,7 @@ static int take_flags(int argc, char **argv, const struct flag *flags, struct ri
         is_over = strcmp(argv[i], "--") == 0;
         if (is_over)
             continue;
-        while (flag->name && (strlen(flag->name) != size || strncmp(flag->name, argv[i], size)))
+        while (flag->name && (strlen(flag->name) != size || memcmp(flag->name, argv[i], size) != 0))
             flag++;
         if (!flag->name)
             return error_set(why, -EINVAL, "'%s' is not known; see --help", argv[i]);

@@ -98,7 +98,7 @@ static void a_plan_is_what_the_change_then_moves(void **state)
     builder = create(&options);
     count = draw_members(members);
     set(builder, members, count);
-    for (unsigned i = 0; i < 300; i++) {
+    for (unsigned i = 0; i < tool_times(300, 3000); i++) {
         struct balance_plan plan;
         struct balance_plan made;
         struct error why;

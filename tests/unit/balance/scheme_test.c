@@ -81,7 +81,8 @@ static void picking_is_walking_the_order_to_the_first_that_may_be_used(void **st
 
         for (unsigned i = 0; i < HASHES; i++) {
             uint64_t hash = next_hash(image, &load, i);
-            unsigned usable = (unsigned)(random_next() & random_next());
+            unsigned half = (unsigned)random_next();
+            unsigned usable = half & (unsigned)random_next();
             unsigned rank = 77;
             unsigned at = 0;
             unsigned walked;

@@ -1,18 +1,9 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tool.h"
 
 #include "balance/digest.h"
 #include "balance/slot_cost.h"
 #include "balance/slot_settle.h"
 #include "balance/slot_table.h"
-#include "base/random.h"
 
 #define MEMBERS_MAX 40
 #define BITS        8
@@ -126,7 +117,7 @@ static void a_full_build_is_the_ranking_said_plainly(void **state)
 
     (void)state;
     random_seed(3);
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < tool_times(200, 3000); i++) {
         struct slot_table *table = slot_table_create(BITS, secret);
         uint32_t cap = cap_kinds[random_below(ARRAY_SIZE(cap_kinds))];
         size_t count = draw_members(members, weight_kinds[i % ARRAY_SIZE(weight_kinds)]);
@@ -178,7 +169,7 @@ static void any_history_ends_where_a_full_build_does(void **state)
 
     (void)state;
     random_seed(4);
-    for (unsigned i = 0; i < 60; i++) {
+    for (unsigned i = 0; i < tool_times(60, 600); i++) {
         struct slot_table *table = slot_table_create(BITS, secret);
         uint32_t weights = weight_kinds[i % ARRAY_SIZE(weight_kinds)];
         size_t count = draw_members(members, weights);
@@ -226,7 +217,7 @@ static void ties_are_settled_by_the_name_however_one_came_there(void **state)
 
     (void)state;
     random_seed(5);
-    for (unsigned i = 0; i < 40; i++) {
+    for (unsigned i = 0; i < tool_times(40, 400); i++) {
         struct slot_table *table = slot_table_create(BITS, secret);
         size_t count = draw_members(members, i % 3);
 
