@@ -15,6 +15,8 @@
 #define FIELDS_BYTES_MAX  2048
 #define SENTENCE_BYTES    1024
 #define REAL_DIGITS       9
+#define CLOSING_TURNS_MAX 20
+#define CLOSING_TURN_US   UINT64_C(10000)
 #define LINK_FIELD        VIEW("X-Roost-Link")
 
 /* A client that reads a long answer this slowly is let go. */
@@ -488,10 +490,23 @@ void api_init(struct api *api, struct keeper *keeper, struct sock_group *socks,
     open_door(api, &api->traffic, socks, true);
 }
 
+static void close_door(struct api_door *door, struct loop *loop)
+{
+    inbound_group_abort(&door->inbounds);
+    /* What was closed before may still wait for the other side. */
+    for (int i = 0; door->inbounds.count && i < CLOSING_TURNS_MAX; i++)
+        loop_turn(loop, CLOSING_TURN_US);
+    if (door->inbounds.count == 0)
+        inbound_group_finish(&door->inbounds);
+}
+
 void api_finish(struct api *api)
 {
-    inbound_group_abort(&api->control.inbounds);
-    inbound_group_abort(&api->traffic.inbounds);
+    struct loop *loop = api->control.inbounds.socks->loop;
+
+    loop_turn(loop, 0);
+    close_door(&api->control, loop);
+    close_door(&api->traffic, loop);
 }
 
 void api_accept(struct api *api, int fd, const struct address *client)

@@ -568,6 +568,7 @@ static void finish_parts(struct keeper *keeper)
     if (keeper->phase >= KEEPER_DRAINING)
         takeover_kill(&keeper->takeover);
     takeover_finish(&keeper->takeover);
+    api_finish(&keeper->api);
     supervisor_finish(&keeper->supervisor);
     for (unsigned i = 0; i < keeper->config->service_count; i++) {
         if (keeper->crews[i].config)
@@ -577,7 +578,6 @@ static void finish_parts(struct keeper *keeper)
     publish_finish(&keeper->publish);
     workers_finish(&keeper->workers);
     listeners_finish(&keeper->listeners);
-    api_finish(&keeper->api);
     events_pool_finish(&keeper->pool_events);
     events_finish(&keeper->events);
     loop_finish(&keeper->loop);

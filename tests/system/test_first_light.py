@@ -144,7 +144,7 @@ def test_a_crashed_worker_is_replaced_and_what_it_counted_stays(start):
     before = roost.get("/stats").json()
     victim = roost.pids_with("roost worker")[0]
     began = time.monotonic()
-    os.kill(victim, 11)
+    os.kill(victim, 9)
 
     def is_replaced():
         now = roost.pids_with("roost worker")
