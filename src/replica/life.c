@@ -200,16 +200,23 @@ static void lose_run(struct replica *replica)
     give_slot(replica);
 }
 
+/* One that was leaving has ended. Its owner may still have to take leave of it. */
+static void leave_behind(struct replica *replica)
+{
+    if (replica->state == REPLICA_DRAINING && !replica->is_drained)
+        return;
+    if (replica->state == REPLICA_DRAINING)
+        become(replica, REPLICA_STOPPING, NULL);
+    end_soon(replica);
+}
+
 static void handle_end(struct replica *replica, enum driver_end end, const char *why)
 {
     lose_run(replica);
-    if (replica->state == REPLICA_STOPPING) {
-        end_soon(replica);
+    if (replica_is_leaving(replica)) {
+        leave_behind(replica);
         return;
     }
-    /* Its owner still has to take leave of it. */
-    if (replica->state == REPLICA_DRAINING)
-        return;
     if (replica->batch && !batch_may_retry(replica->batch, replica)) {
         batch_fail(replica->batch, -ECHILD, replica, why);
         return;
@@ -225,12 +232,10 @@ static void handle_failure(struct replica *replica, const char *why)
 
     replica->is_found = false;
     lose_run(replica);
-    if (replica->state == REPLICA_STOPPING) {
-        end_soon(replica);
+    if (replica_is_leaving(replica)) {
+        leave_behind(replica);
         return;
     }
-    if (replica->state == REPLICA_DRAINING)
-        return;
     if (was_found) {
         log_event(LOG_INFO, "replica.not_adopted", LOG_TEXT("service", replica->plan->service),
                   LOG_TEXT("replica", replica->name), LOG_TEXT("reason", why));
@@ -444,7 +449,7 @@ static void tick_drain(struct replica *replica)
     bool is_idle =
         supervisor->events->is_idle && supervisor->events->is_idle(supervisor->owner, replica);
 
-    if (is_idle || !replica->run || now_of(replica) >= replica->drain_until_us) {
+    if (is_idle || now_of(replica) >= replica->drain_until_us) {
         stop_now(replica);
         return;
     }
