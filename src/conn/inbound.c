@@ -727,6 +727,17 @@ void inbound_group_drain(struct inbound_group *group)
     }
 }
 
+void inbound_group_retire(struct inbound_group *group, uint32_t idle_ms)
+{
+    group->is_draining = true;
+    LIST_FOR_EACH (at, &group->all) {
+        struct inbound *inbound = CONTAINER_OF(at, struct inbound, list);
+
+        if (inbound->state == STATE_HEAD && !buffer_size(&inbound->kept))
+            set_deadline(inbound, idle_ms);
+    }
+}
+
 void inbound_group_abort(struct inbound_group *group)
 {
     while (!list_is_empty(&group->all)) {

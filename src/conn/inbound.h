@@ -105,6 +105,10 @@ void inbound_open(struct inbound_group *group, int fd, const struct address *cli
 /* Idle connections end now, the others with their present answer. */
 void inbound_group_drain(struct inbound_group *group);
 
+/* The same where others serve on: an idle connection may ask once more within `idle_ms`, so that no
+ * request meets a connection that is just being closed. */
+void inbound_group_retire(struct inbound_group *group, uint32_t idle_ms);
+
 /* Ends all at once. */
 void inbound_group_abort(struct inbound_group *group);
 

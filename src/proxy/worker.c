@@ -27,6 +27,10 @@
  * workers. */
 #define LISTENERS_MAX (4 * TABLE_LISTENERS_MAX)
 
+/* After a handover an idle connection may ask once more within that time: another worker serves the
+ * next one. */
+#define HANDOVER_IDLE_MS 1000
+
 struct worker {
     struct loop loop;
     struct sock_group socks;
@@ -108,8 +112,8 @@ static void on_drain_limit(struct timer *timer)
     inbound_group_abort(&worker->inbounds);
 }
 
-/* Accepts no more; what runs may end within `limit_ms`. */
-static void drain(struct worker *worker, uint64_t limit_ms)
+/* Accepts no more; what runs may end within `limit_ms`, idle connections stay for `idle_ms`. */
+static void drain(struct worker *worker, uint64_t limit_ms, uint32_t idle_ms)
 {
     if (worker->is_draining)
         return;
@@ -122,7 +126,7 @@ static void drain(struct worker *worker, uint64_t limit_ms)
         stop(worker, EXIT_SUCCESS);
         return;
     }
-    inbound_group_drain(&worker->inbounds);
+    inbound_group_retire(&worker->inbounds, idle_ms);
     loop_start_timer(&worker->loop, &worker->drain_limit, limit_ms * CLOCK_US_PER_MS);
 }
 
@@ -135,7 +139,7 @@ static int listener_at(struct handover *handover, unsigned number)
 
 static void on_handover_drain(struct handover *handover, uint64_t within_ms)
 {
-    drain(CONTAINER_OF(handover, struct worker, handover), within_ms);
+    drain(CONTAINER_OF(handover, struct worker, handover), within_ms, HANDOVER_IDLE_MS);
 }
 
 /* ---- the table and its settings ---- */
@@ -299,7 +303,7 @@ static int obey(struct worker *worker, const struct link_message *message, int *
         proxy_look(&worker->proxy);
         return 0;
     case LINK_DRAIN:
-        drain(worker, message->number);
+        drain(worker, message->number, 0);
         return 0;
     default:
         return -EPROTO;
@@ -355,7 +359,7 @@ static void on_sigterm(struct watch *watch, uint32_t events)
 
     (void)events;
     (void)!read(watch->fd, &ignored, sizeof(ignored));
-    drain(worker, 0);
+    drain(worker, 0, 0);
 }
 
 /* SIGTERM comes through the loop; what a terminal sends to the whole group is the keeper's
