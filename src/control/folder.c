@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
@@ -22,6 +23,8 @@
 #define RECORD_BYTES     64
 #define START_FIELD      22 /* of /proc/PID/stat */
 #define HANDOVER_WAITERS 8
+#define LOCK_TRIES       60
+#define LOCK_PAUSE_NS    5000000 /* between them */
 
 /* Makes a folder and those above it; ours alone (0700), as the last one must be. */
 static int make_folders(const char *path, struct error *why)
@@ -87,20 +90,38 @@ void folder_close(struct folder *folder)
     descriptor_close(&folder->lock_fd);
 }
 
+/* A keeper that was killed while it started a process left its lock to the half-made child, which
+ * has it until it runs its command: a moment later it is free. */
+static int lock_soon(int fd)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    return -errno;
+}
+
 int folder_lock(struct folder *folder, struct error *why)
 {
     struct folder_record record;
     int fd = openat(folder->run_fd, "../lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int result;
 
     if (fd < 0)
         return error_set(why, -errno, "cannot open %s/lock: %s", folder->state, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    result = lock_soon(fd);
+    if (result == 0) {
         folder->lock_fd = fd;
         return 0;
     }
     descriptor_close(&fd);
-    if (errno != EWOULDBLOCK)
-        return error_set(why, -errno, "cannot lock %s: %s", folder->state, strerror(errno));
+    if (result != -EWOULDBLOCK)
+        return error_set(why, result, "cannot lock %s: %s", folder->state, strerror(-result));
     if (folder_read_record(folder, KEEPER, &record) < 0)
         return error_set(why, -EBUSY, "the state folder %s is in use by another roost",
                          folder->state);
