@@ -136,10 +136,17 @@ bool api_send(struct api_request *request, struct view bytes)
     stream_send_body(request->stream, bytes);
     if (stream_queued(request->stream) <= LONG_QUEUE_BYTES_MAX)
         return true;
+    api_cut(request);
+    return false;
+}
+
+void api_cut(struct api_request *request)
+{
+    if (!request->stream)
+        return;
     stream_reset(request->stream);
     request->stream = NULL;
     check_over(request);
-    return false;
 }
 
 void api_end_long(struct api_request *request)
@@ -438,6 +445,8 @@ static void on_request(struct inbound *inbound, struct stream *stream, const str
     if (!request->route || !is_allowed(request, head))
         return;
     copy_field(head, VIEW("If-Match"), request->if_match, sizeof(request->if_match));
+    copy_field(head, VIEW("Last-Event-ID"), request->last_event_id,
+               sizeof(request->last_event_id));
     if (head->body.kind == FRAMING_LENGTH && head->body.length > API_BODY_BYTES_MAX) {
         too_large(request);
         return;

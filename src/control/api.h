@@ -75,7 +75,8 @@ struct api_request {
     char path[API_PATH_BYTES_MAX];
     char query[API_PATH_BYTES_MAX];
     char client[INBOUND_IP_BYTES];
-    char if_match[64]; /* empty: none */
+    char if_match[64];      /* empty: none */
+    char last_event_id[64]; /* the same */
     struct buffer body;
     struct buffer fields; /* of the answer */
     struct buffer answer;
@@ -118,6 +119,9 @@ void api_release(struct api_request *request);
 bool api_begin_long(struct api_request *request, const char *type);
 bool api_send(struct api_request *request, struct view bytes);
 void api_end_long(struct api_request *request);
+
+/* Breaks it off: the client sees that it is not whole. */
+void api_cut(struct api_request *request);
 
 /* The body as JSON, a new reference, or NULL after an answer of 400. */
 json_t *api_read_json(struct api_request *request);

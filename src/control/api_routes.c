@@ -1,6 +1,13 @@
 #include "control/api_classic.h"
+#include "control/api_events.h"
+#include "control/api_explain.h"
 #include "control/api_health.h"
+#include "control/api_plan.h"
+#include "control/api_ring.h"
 #include "control/api_stats.h"
+#include "control/api_v1_log.h"
+#include "control/api_v1_replicas.h"
+#include "control/api_v1_status.h"
 
 const struct api_route api_routes[] = {
     {METHOD_GET, "/rep", api_classic_list, API_CLASSIC},
@@ -10,5 +17,26 @@ const struct api_route api_routes[] = {
     {METHOD_GET, "/healthcheck", api_health_check, API_OPEN},
     {METHOD_GET, "/livez", api_health_live, API_OPEN},
     {METHOD_GET, "/readyz", api_health_ready, API_OPEN},
+    {METHOD_GET, "/v1/status", api_v1_status, 0},
+    {METHOD_GET, "/v1/services", api_v1_status_services, 0},
+    {METHOD_GET, "/v1/services/*/replicas", api_v1_replicas_list, 0},
+    {METHOD_POST, "/v1/services/*/replicas", api_v1_replicas_add, API_MUTATION},
+    {METHOD_DELETE, "/v1/services/*/replicas", api_v1_replicas_remove, API_MUTATION},
+    {METHOD_GET, "/v1/services/*/replicas/*", api_v1_replicas_get, 0},
+    {METHOD_PATCH, "/v1/services/*/replicas/*", api_v1_replicas_change, API_MUTATION},
+    {METHOD_DELETE, "/v1/services/*/replicas/*", api_v1_replicas_remove_one, API_MUTATION},
+    {METHOD_GET, "/v1/services/*/replicas/*/log", api_v1_log, API_MUTATION},
+    {METHOD_GET, "/v1/replicas", api_v1_replicas_list, 0},
+    {METHOD_POST, "/v1/replicas", api_v1_replicas_add, API_MUTATION},
+    {METHOD_DELETE, "/v1/replicas", api_v1_replicas_remove, API_MUTATION},
+    {METHOD_GET, "/v1/replicas/*", api_v1_replicas_get, 0},
+    {METHOD_PATCH, "/v1/replicas/*", api_v1_replicas_change, API_MUTATION},
+    {METHOD_DELETE, "/v1/replicas/*", api_v1_replicas_remove_one, API_MUTATION},
+    {METHOD_GET, "/v1/replicas/*/log", api_v1_log, API_MUTATION},
+    {METHOD_POST, "/v1/plan", api_plan, 0},
+    {METHOD_GET, "/v1/explain", api_explain, 0},
+    {METHOD_GET, "/v1/ring", api_ring, 0},
+    {METHOD_GET, "/v1/events", api_events, 0},
+    {METHOD_POST, "/v1/reload", api_v1_status_reload, API_MUTATION},
     {.path = NULL},
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "balance/balance_plan.h"
 
@@ -157,6 +158,8 @@ void events_pool_state(struct events_pool *pool, const struct replica *replica,
 
     if (!json)
         return;
+    if (replica->state == REPLICA_UP && before == REPLICA_READY && replica->healed_us)
+        set(json, "healed_ms", json_integer((json_int_t)(replica->healed_us / CLOCK_US_PER_MS)));
     /* States are not in the table, and what comes back has its old name: nothing moves. The digest
      * proves it. */
     set(json, "moved", json_integer(0));
