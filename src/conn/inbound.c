@@ -2,11 +2,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "conn/refusal.h"
 #include "http/h1_write.h"
 
 /* A head that is not whole yet, and what one receive may bring behind it. */
@@ -107,31 +106,6 @@ static void tell_reset(struct inbound *inbound, enum stream_failure failure, con
 
 /* ---- refusing ---- */
 
-static void write_refusal(struct inbound *inbound, uint16_t status, const char *reason)
-{
-    struct inbound_group *group = inbound->group;
-    struct view fields = {NULL, 0};
-    struct view body = {NULL, 0};
-    struct h1_writer writer;
-    size_t capacity;
-    char *text;
-
-    if (group->events->on_refused)
-        group->events->on_refused(inbound, status, reason, &fields, &body);
-    capacity = fields.size + body.size + 2 * FRAME_BYTES_MAX;
-    text = sock_text(group->socks, capacity);
-    assert(text);
-    h1_write_init(&writer, text, capacity);
-    h1_write_status_line(&writer, status, (struct view){NULL, 0});
-    h1_write_bytes(&writer, fields);
-    h1_write_number_field(&writer, VIEW("Content-Length"), body.size);
-    h1_write_field(&writer, VIEW("Connection"), VIEW("close"));
-    h1_write_end(&writer);
-    if (inbound->method != METHOD_HEAD)
-        h1_write_bytes(&writer, body);
-    sock_write(&inbound->sock, h1_write_result(&writer));
-}
-
 /* The client broke a rule or a limit: it is told, unless an answer is under way, and the connection
  * ends. */
 static void refuse(struct inbound *inbound, uint16_t status, enum stream_failure failure,
@@ -144,8 +118,17 @@ static void refuse(struct inbound *inbound, uint16_t status, enum stream_failure
         abort_inbound(inbound);
         return;
     }
-    write_refusal(inbound, status, reason);
+    refusal_write(inbound, status, reason);
     close_inbound(inbound, true);
+}
+
+/* The same between requests: nothing of an earlier one is left. */
+static void refuse_head(struct inbound *inbound, uint16_t status, enum stream_failure failure,
+                        const char *reason)
+{
+    inbound->method = METHOD_OTHER;
+    inbound->has_answer_head = false;
+    refuse(inbound, status, failure, reason);
 }
 
 /* ---- deadlines ---- */
@@ -162,11 +145,15 @@ static void on_deadline(struct timer *timer)
     switch (inbound->state) {
     case STATE_HEAD:
         if (buffer_size(&inbound->kept))
-            refuse(inbound, 408, STREAM_TIMED_OUT, "the head did not arrive in time");
+            refuse_head(inbound, 408, STREAM_TIMED_OUT, "the head did not arrive in time");
         else
             close_inbound(inbound, true);
         return;
     case STATE_BODY:
+        if (inbound->is_discarding) {
+            close_inbound(inbound, true);
+            return;
+        }
         /* While we hold its bytes the client cannot be blamed for sending none. */
         if (inbound->held) {
             set_deadline(inbound, inbound->group->settings.idle_timeout_ms);
@@ -192,20 +179,52 @@ static void update_pause(struct inbound *inbound)
         sock_resume(&inbound->sock);
 }
 
+/* Request and answer are over: the connection is free for the next one. */
+static void begin_rest(struct inbound *inbound)
+{
+    inbound->state = STATE_HEAD;
+    inbound->has_answer_head = false;
+    inbound->was_told = false;
+    inbound->is_discarding = false;
+    set_deadline(inbound, inbound->group->settings.idle_timeout_ms);
+    if (buffer_size(&inbound->kept) || inbound->has_fin) {
+        loop_make_ready(inbound->group->socks->loop, &inbound->again);
+        return;
+    }
+    sock_resume(&inbound->sock);
+}
+
 static void end_request(struct inbound *inbound, const struct field *trailers, unsigned count)
 {
     const struct stream_events *events = inbound->stream.events;
 
     inbound->is_request_done = true;
+    if (inbound->is_discarding) {
+        begin_rest(inbound);
+        return;
+    }
     if (inbound->state == STATE_BODY)
         inbound->state = STATE_ANSWER;
     if (events)
         events->on_end(&inbound->stream, trailers, count);
 }
 
-/* Tells a piece of the body; false where the holder or a limit ended it. */
+/* A piece of a body nobody wants any more; false at the end of our patience. */
+static bool discard_body(struct inbound *inbound, struct view data)
+{
+    inbound->discarded += (uint32_t)data.size;
+    if (inbound->discarded <= INBOUND_DISCARD_BYTES_MAX)
+        return true;
+    close_inbound(inbound, true);
+    return false;
+}
+
+/* Tells a piece of the body; false where the connection ended with it. */
 static bool tell_body(struct inbound *inbound, struct view data)
 {
+    inbound->awaits_continue = false;
+    if (inbound->is_discarding)
+        return discard_body(inbound, data);
     inbound->body_bytes += data.size;
     if (inbound->body_bytes > inbound->group->settings.body_bytes_max) {
         refuse(inbound, 413, STREAM_TOO_LARGE, "the body is larger than limits.body-bytes");
@@ -213,7 +232,7 @@ static bool tell_body(struct inbound *inbound, struct view data)
     }
     inbound->held += data.size;
     inbound->stream.events->on_body(&inbound->stream, data);
-    if (inbound->state == STATE_CLOSED || !inbound->stream.events)
+    if (inbound->state == STATE_CLOSED)
         return false;
     /* A holder that could not dispose of it at once is slow: less at a time until it can. */
     sock_limit_receive(&inbound->sock, inbound->held ? SOCK_RECEIVE_TIGHT_BYTES : 0);
@@ -278,6 +297,9 @@ static void begin_request(struct inbound *inbound, const struct head *head)
     inbound->method = (uint8_t)head->method;
     inbound->minor_version = head->minor_version;
     inbound->wants_close = head->says_close;
+    inbound->awaits_continue = head->expects_continue;
+    inbound->is_discarding = false;
+    inbound->discarded = 0;
     inbound->has_answer_head = false;
     inbound->is_answer_done = false;
     inbound->is_request_done = false;
@@ -321,9 +343,7 @@ static size_t take_head(struct inbound *inbound, struct view bytes)
     if (verdict.result == H1_MORE)
         return 0;
     if (verdict.result == H1_BAD) {
-        inbound->method = METHOD_OTHER;
-        inbound->has_answer_head = false;
-        refuse(inbound, verdict.status, STREAM_BAD, verdict.reason);
+        refuse_head(inbound, verdict.status, STREAM_BAD, verdict.reason);
         return bytes.size;
     }
     begin_request(inbound, &head);
@@ -407,14 +427,44 @@ static void on_bytes(struct sock *sock, struct view bytes)
     update_pause(inbound);
 }
 
+/* The client has sent all it will, and all of it was taken (RFC 9112 8, 9.6). */
+static void take_fin(struct inbound *inbound)
+{
+    switch (inbound->state) {
+    case STATE_HEAD:
+        if (buffer_size(&inbound->kept))
+            refuse_head(inbound, 400, STREAM_BAD, "the client closed before its head was whole");
+        else
+            close_inbound(inbound, false);
+        return;
+    case STATE_BODY:
+        if (inbound->is_discarding)
+            close_inbound(inbound, false);
+        else
+            refuse(inbound, 400, STREAM_BAD, "the client closed before its request was whole");
+        return;
+    case STATE_TUNNEL:
+        if (!inbound->is_request_done)
+            end_request(inbound, NULL, 0);
+        if (inbound->state == STATE_TUNNEL && inbound->is_answer_done)
+            close_inbound(inbound, false);
+        return;
+    default:
+        /* Half-closed: it waits for the answer. */
+        return;
+    }
+}
+
 /* The answer before is complete and the next request, or a part of it, is there. */
 static void on_again(struct ready *ready)
 {
     struct inbound *inbound = CONTAINER_OF(ready, struct inbound, again);
 
     take_kept(inbound);
-    if (inbound->state == STATE_HEAD && inbound->has_fin)
-        close_inbound(inbound, false);
+    if (inbound->state == STATE_HEAD && buffer_size(&inbound->kept))
+        set_deadline(inbound, inbound->group->settings.header_timeout_ms);
+    if (inbound->state != STATE_CLOSED && inbound->has_fin)
+        take_fin(inbound);
 }
 
 static void on_fin(struct sock *sock)
@@ -422,24 +472,9 @@ static void on_fin(struct sock *sock)
     struct inbound *inbound = from_sock(sock);
 
     inbound->has_fin = true;
-    switch (inbound->state) {
-    case STATE_HEAD:
-        close_inbound(inbound, false);
-        return;
-    case STATE_BODY:
-        tell_reset(inbound, STREAM_CLOSED, "the client closed before its request was whole");
-        if (inbound->state != STATE_CLOSED)
-            close_inbound(inbound, false);
-        return;
-    case STATE_TUNNEL:
-        end_request(inbound, NULL, 0);
-        if (inbound->state == STATE_TUNNEL && inbound->is_answer_done)
-            close_inbound(inbound, false);
-        return;
-    default:
-        /* Half-closed: it has sent all it wants and waits for the answer (RFC 9112 9.6). */
-        return;
-    }
+    /* What was kept comes before it. */
+    if (list_is_empty(&inbound->again.list))
+        take_fin(inbound);
 }
 
 static void on_drained(struct sock *sock)
@@ -468,26 +503,41 @@ static const struct sock_events sock_events_ = {
 
 /* ---- giving answers ---- */
 
+/* Can the rest of the request be thrown away and the connection be used again? Not where the client
+ * may be waiting for a 100 that will not come: what it sends next could be either (RFC 9110
+ * 10.1.1). */
+static bool can_discard(const struct inbound *inbound)
+{
+    return !inbound->awaits_continue && inbound->left <= INBOUND_DISCARD_BYTES_MAX;
+}
+
+static void begin_discarding(struct inbound *inbound)
+{
+    inbound->is_discarding = true;
+    inbound->held = 0;
+    sock_limit_receive(&inbound->sock, 0);
+    set_deadline(inbound, inbound->group->settings.idle_timeout_ms);
+    if (!inbound->is_processing)
+        update_pause(inbound);
+}
+
 static void finish_answer(struct inbound *inbound)
 {
+    bool is_early = inbound->state == STATE_BODY;
+
     inbound->is_answer_done = true;
     inbound->stream.events = NULL;
-    if (!inbound->is_request_done && inbound->state != STATE_ANSWER)
+    if (inbound->group->is_draining || (is_early && !can_discard(inbound)))
         inbound->wants_close = true;
     if (inbound->wants_close) {
         /* One that said close and whose request is whole has nothing more to say. */
-        close_inbound(inbound, inbound->state != STATE_ANSWER || buffer_size(&inbound->kept));
+        close_inbound(inbound, is_early || buffer_size(&inbound->kept));
         return;
     }
-    inbound->state = STATE_HEAD;
-    inbound->has_answer_head = false;
-    inbound->was_told = false;
-    set_deadline(inbound, inbound->group->settings.idle_timeout_ms);
-    if (buffer_size(&inbound->kept) || inbound->has_fin) {
-        loop_make_ready(inbound->group->socks->loop, &inbound->again);
-        return;
-    }
-    sock_resume(&inbound->sock);
+    if (is_early)
+        begin_discarding(inbound);
+    else
+        begin_rest(inbound);
 }
 
 static void send_interim(struct stream *stream, struct view text)
@@ -496,6 +546,8 @@ static void send_interim(struct stream *stream, struct view text)
 
     if (inbound->minor_version == 0)
         return;
+    if (view_starts_with(text, VIEW("HTTP/1.1 100 ")))
+        inbound->awaits_continue = false;
     sock_write(&inbound->sock, text);
     sock_write(&inbound->sock, VIEW("\r\n"));
 }
@@ -520,22 +572,33 @@ static void begin_tunnel(struct inbound *inbound)
 {
     inbound->state = STATE_TUNNEL;
     inbound->is_request_done = false;
-    if (buffer_size(&inbound->kept))
+    if (buffer_size(&inbound->kept) || inbound->has_fin)
         loop_make_ready(inbound->group->socks->loop, &inbound->again);
+}
+
+/* An error before the request is whole mostly ends the connection: the client is told so where we
+ * know it (RFC 9110 10.1.1, RFC 9112 9.6). */
+static bool is_known_to_close(const struct inbound *inbound, const struct stream_head *head)
+{
+    if (head->must_close || inbound->group->is_draining || inbound->has_fin)
+        return true;
+    return inbound->state == STATE_BODY && head->status >= 300 && !can_discard(inbound);
 }
 
 static void send_head(struct stream *stream, const struct stream_head *head)
 {
     struct inbound *inbound = from_stream(stream);
     struct body_framing body = frame_answer(inbound, head);
-    char *text = sock_text(inbound->group->socks, FRAME_BYTES_MAX);
     struct h1_writer writer;
+    char *text;
 
-    if (head->must_close || inbound->group->is_draining || inbound->has_fin)
+    if (is_known_to_close(inbound, head))
         inbound->wants_close = true;
     inbound->has_answer_head = true;
     inbound->answer_framing = (uint8_t)body.kind;
+    /* Before the next text is got: that may need the room. */
     sock_write(&inbound->sock, head->text);
+    text = sock_text(inbound->group->socks, FRAME_BYTES_MAX);
     h1_write_init(&writer, text, FRAME_BYTES_MAX);
     h1_write_framing(&writer, body);
     if (body.kind == FRAMING_TUNNEL)
@@ -594,6 +657,9 @@ static void consumed(struct stream *stream, size_t bytes)
 {
     struct inbound *inbound = from_stream(stream);
 
+    /* The answer may be complete by now: nobody's credit is waited for. */
+    if (inbound->is_discarding)
+        return;
     assert(bytes <= inbound->held);
     inbound->held -= bytes;
     if (!inbound->is_processing)
@@ -678,16 +744,6 @@ void inbound_group_finish(struct inbound_group *group)
     pool_finish(&group->pool);
 }
 
-/* Over the limit: an answer, if the kernel takes it at once, and the end. */
-static void turn_away(int fd)
-{
-    struct view text = VIEW("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-                            "Content-Length: 0\r\nConnection: close\r\n\r\n");
-
-    (void)!send(fd, text.data, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    close(fd);
-}
-
 void inbound_open(struct inbound_group *group, int fd, const struct address *client,
                   uint16_t listener)
 {
@@ -697,7 +753,7 @@ void inbound_open(struct inbound_group *group, int fd, const struct address *cli
     if (group->count < group->settings.connections_max)
         inbound = pool_take(&group->pool);
     if (!inbound) {
-        turn_away(fd);
+        refusal_turn_away(fd);
         return;
     }
     memset(inbound, 0, sizeof(*inbound));

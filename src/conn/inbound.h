@@ -17,6 +17,10 @@
 
 #define INBOUND_IP_BYTES 46
 
+/* Of a request that was answered before it was whole so much is read and thrown away, so that its
+ * connection can be used again. */
+#define INBOUND_DISCARD_BYTES_MAX (64 * 1024)
+
 struct inbound;
 struct inbound_group;
 
@@ -72,6 +76,7 @@ struct inbound {
     uint64_t left;                  /* of a body with a length */
     uint64_t body_bytes;            /* of this request so far */
     uint64_t sent_before;           /* the sock's count when this answer began */
+    uint32_t discarded;             /* bytes of the body, after its answer */
     struct h1_chunk_reader *chunks; /* while a chunked body is read */
     uint16_t listener;              /* index of the listener it came by */
     uint8_t state;
@@ -85,6 +90,8 @@ struct inbound {
     bool has_answer_head : 1;
     bool is_answer_done : 1;
     bool is_request_done : 1;
+    bool is_discarding : 1;   /* the answer is complete, the rest of its request is not wanted */
+    bool awaits_continue : 1; /* the client may send its body, or wait for a 100 */
     bool has_fin : 1;
     bool is_loopback : 1; /* the client's address */
     bool is_trusted : 1;  /* the owner's to set and use */

@@ -3,14 +3,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "http/h1_write.h"
 
-/* The beginning of a head that was cut. */
-#define KEPT_BYTES_MAX HEAD_BYTES_MAX
+/* The beginning of a head that was cut, and what one receive may bring behind it. */
+#define KEPT_BYTES_MAX (HEAD_BYTES_MAX + SOCK_RECEIVE_BYTES)
 
 /* Room for the lines that frame a request. */
 #define FRAME_BYTES_MAX 160
@@ -94,6 +95,15 @@ static void fail(struct outbound *outbound, enum stream_failure failure, const c
         events->on_reset(stream, failure, why);
 }
 
+/* It ended before its time: a replica that had begun to answer broke the protocol. */
+static enum stream_failure early_end(const struct outbound *outbound)
+{
+    bool is_unanswered =
+        outbound->state == STATE_HEAD && !buffer_size(&outbound->kept) && !outbound->interims;
+
+    return is_unanswered || outbound->state == STATE_TUNNEL ? STREAM_CLOSED : STREAM_BAD;
+}
+
 /* ---- the pool ---- */
 
 static void on_timer(struct timer *timer)
@@ -106,6 +116,8 @@ static void on_timer(struct timer *timer)
     }
     if (!outbound->is_connected)
         fail(outbound, STREAM_TIMED_OUT, "connecting took too long");
+    else if (outbound->is_doomed)
+        fail(outbound, early_end(outbound), "the replica is gone");
 }
 
 static void start_timer(struct outbound *outbound, uint32_t after_ms)
@@ -149,6 +161,15 @@ static struct outbound *create(struct outbound_pool *pool, uint32_t place, uint3
     return outbound;
 }
 
+/* Has nothing come, not even the end? An event that says so may not be delivered yet. */
+static bool is_quiet(const struct outbound *outbound)
+{
+    char byte;
+
+    return recv(outbound->sock.watch.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           errno == EAGAIN;
+}
+
 static struct outbound *take_idle(struct outbound_pool *pool, const struct outbound_place *where)
 {
     struct list *idle = &pool->places[where->place].idle;
@@ -158,6 +179,10 @@ static struct outbound *take_idle(struct outbound_pool *pool, const struct outbo
 
         if (outbound->incarnation != where->incarnation)
             continue;
+        if (where->is_checked && !is_quiet(outbound)) {
+            close_outbound(outbound);
+            continue;
+        }
         list_remove(&outbound->list);
         list_remove(&outbound->age);
         pool->idle_count--;
@@ -176,6 +201,11 @@ static int connect_new(struct outbound_pool *pool, const struct outbound_place *
     if (!outbound)
         return -EMFILE;
     error = sock_connect(&outbound->sock, pool->socks, &where->address, &sock_events_);
+    /* Out of descriptors: idle connections hold some. */
+    if ((error == -EMFILE || error == -ENFILE) && pool->idle_count) {
+        close_outbound(LIST_FIRST(&pool->by_age, struct outbound, age));
+        error = sock_connect(&outbound->sock, pool->socks, &where->address, &sock_events_);
+    }
     if (error < 0) {
         h1_chunk_finish(&outbound->chunks);
         pool_give(&pool->objects, outbound);
@@ -205,10 +235,10 @@ int outbound_start(struct outbound_pool *pool, const struct outbound_place *wher
     outbound->scanned = 0;
     outbound->held = 0;
     outbound->interims = 0;
+    outbound->is_doomed = false;
     sock_limit_receive(&outbound->sock, 0);
     outbound->sent_before = outbound->sock.sent_bytes;
     outbound->is_request_done = false;
-    outbound->has_request = false;
     outbound->says_close = false;
     stream_hold(&outbound->stream, events, holder);
     *stream = &outbound->stream;
@@ -253,18 +283,23 @@ void outbound_forget(struct outbound_pool *pool, uint32_t place, uint32_t incarn
     }
 }
 
-void outbound_break(struct outbound_pool *pool, uint32_t place)
+void outbound_break(struct outbound_pool *pool, uint32_t place, uint32_t incarnation)
 {
-    struct outbound_list *list = &pool->places[place];
-    struct list broken;
+    LIST_FOR_EACH (at, &pool->places[place].idle) {
+        struct outbound *outbound = CONTAINER_OF(at, struct outbound, list);
 
-    while (!list_is_empty(&list->idle))
-        close_outbound(LIST_FIRST(&list->idle, struct outbound, list));
-    /* Holders may start new streams to the place meanwhile: only those of now are broken. */
-    list_init(&broken);
-    list_take_all(&broken, &list->busy);
-    while (!list_is_empty(&broken))
-        fail(LIST_FIRST(&broken, struct outbound, list), STREAM_CLOSED, "the replica is gone");
+        if (outbound->incarnation == incarnation)
+            close_outbound(outbound);
+    }
+    LIST_FOR_EACH (at, &pool->places[place].busy) {
+        struct outbound *outbound = CONTAINER_OF(at, struct outbound, list);
+
+        if (outbound->incarnation != incarnation)
+            continue;
+        outbound->is_doomed = true;
+        outbound->says_close = true;
+        start_timer(outbound, outbound->is_connected ? OUTBOUND_LAST_WORDS_MS : 0);
+    }
 }
 
 void outbound_pool_init(struct outbound_pool *pool, struct sock_group *socks,
@@ -499,8 +534,8 @@ static void on_bytes(struct sock *sock, struct view bytes)
         abort_outbound(outbound);
         return;
     }
-    /* Before the request was begun to be sent nothing can be its answer. */
-    if (outbound->state == STATE_HEAD && !outbound->has_request) {
+    /* Before a byte of the request has left nothing can be its answer. */
+    if (outbound->state == STATE_HEAD && sock_sent(sock) == outbound->sent_before) {
         fail(outbound, STREAM_CLOSED, "bytes came before the request was sent");
         return;
     }
@@ -555,8 +590,7 @@ static void on_fin(struct sock *sock)
         fail(outbound, STREAM_BAD, "the replica closed before its answer was whole");
         return;
     default:
-        fail(outbound, buffer_size(&outbound->kept) ? STREAM_BAD : STREAM_CLOSED,
-             "the replica closed without an answer");
+        fail(outbound, early_end(outbound), "the replica closed without an answer");
         return;
     }
 }
@@ -586,8 +620,7 @@ static void on_reset(struct sock *sock, int error)
              "the replica refused the connection");
         return;
     }
-    fail(outbound, outbound->state == STATE_BODY ? STREAM_BAD : STREAM_CLOSED,
-         "the replica reset the connection");
+    fail(outbound, early_end(outbound), "the replica reset the connection");
 }
 
 static const struct sock_events sock_events_ = {
@@ -609,7 +642,6 @@ static void send_head(struct stream *stream, const struct stream_head *head)
     outbound->method = (uint8_t)head->method;
     outbound->asks_upgrade = head->asks_upgrade;
     outbound->request_framing = (uint8_t)head->body.kind;
-    outbound->has_request = true;
     sock_write(&outbound->sock, head->text);
     h1_write_init(&writer, text, FRAME_BYTES_MAX);
     h1_write_framing(&writer, head->body);

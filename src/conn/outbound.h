@@ -15,6 +15,9 @@
 /* Interim answers to one request; one more is a fault (rules of the wire, 3). */
 #define OUTBOUND_INTERIM_MAX 8
 
+/* What a replica that is gone has sent before may still be on its way so long. */
+#define OUTBOUND_LAST_WORDS_MS 50
+
 /* Places in a pool: who is connected to. A place is a small number, its owner knows what it stands
  * for. */
 #define OUTBOUND_PLACES_MAX 4096
@@ -32,6 +35,8 @@ struct outbound_place {
     uint32_t place;       /* < OUTBOUND_PLACES_MAX */
     uint32_t incarnation; /* changes when the replica there was started anew */
     struct address address;
+    bool is_checked; /* an idle connection is asked first whether it still stands: for what cannot
+                        be sent again */
 };
 
 struct outbound {
@@ -60,8 +65,8 @@ struct outbound {
     bool is_request_done : 1;
     bool is_answer_done : 1;
     bool says_close : 1;
-    bool has_request : 1; /* its head was written */
     bool is_processing : 1;
+    bool is_doomed : 1; /* its replica is gone: the timer ends it */
 };
 
 struct outbound_list {
@@ -106,7 +111,8 @@ bool outbound_has_idle(const struct outbound_pool *pool, uint32_t place);
 void outbound_forget(struct outbound_pool *pool, uint32_t place, uint32_t incarnation);
 
 /*
- * Calls on_reset(STREAM_CLOSED) for each stream to the place, whatever its state, and ends its
- * connection: the replica there is gone.
+ * The replica of that incarnation is gone: its idle connections end now, streams soon with on_reset
+ * (STREAM_CLOSED, STREAM_TIMED_OUT where it was still being connected), unless what the replica
+ * sent before it went completes them.
  */
-void outbound_break(struct outbound_pool *pool, uint32_t place);
+void outbound_break(struct outbound_pool *pool, uint32_t place, uint32_t incarnation);

@@ -114,6 +114,14 @@ char *sock_text(struct sock_group *group, size_t size);
 /* Of the text got last, `unused` bytes at its end were not needed. */
 void sock_text_trim(struct sock_group *group, size_t unused);
 
+/* Texts of `size` bytes together can be got from here on and all stay until they have left: for
+ * whoever needs several before the first is written. */
+static inline void sock_text_reserve(struct sock_group *group, size_t size)
+{
+    if (sock_text(group, size))
+        sock_text_trim(group, size);
+}
+
 /* Starts connecting. What is written before the connection stands is queued. -errno where it fails
  * at once: there is nothing to close then, though sock_close() would do no harm. */
 MUST_USE int sock_connect(struct sock *sock, struct sock_group *group,

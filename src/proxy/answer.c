@@ -11,6 +11,10 @@
 
 #define JSON_FIELDS "Content-Type: application/json\r\n"
 #define RETRY_FIELD "Retry-After: 1\r\n"
+#define ALLOW_FIELD "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n"
+
+/* Room for a whole answer of ours: escaped texts, fields, framing. */
+#define ANSWER_BYTES_MAX (2 * ANSWER_TEXT_BYTES_MAX * ESCAPE_GROWTH_MAX + 4 * ERROR_FRAME_BYTES)
 
 static const char landing_text[] = "Load balancer is active.\n\n"
                                    "GET /rep    the replicas\n"
@@ -28,7 +32,7 @@ static struct view fields_for(uint16_t status)
     if (status == 503)
         return VIEW(JSON_FIELDS RETRY_FIELD);
     if (status == 405)
-        return VIEW(JSON_FIELDS "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n");
+        return VIEW(JSON_FIELDS ALLOW_FIELD);
     return VIEW(JSON_FIELDS);
 }
 
@@ -90,6 +94,8 @@ void answer_send_error(struct sock_group *socks, struct stream *stream, enum tab
     struct view fields;
     struct view body;
 
+    /* The body is written first and sent last: nothing may take its room meanwhile. */
+    sock_text_reserve(socks, ANSWER_BYTES_MAX);
     answer_write_error(socks, compat, status, sentence, request_id, &fields, &body);
     answer_send(socks, stream, status, fields, body);
 }
@@ -106,6 +112,11 @@ void answer_send_health(struct sock_group *socks, struct stream *stream, enum me
                     VIEW("draining"));
     else
         answer_send(socks, stream, 200, VIEW("Content-Type: text/plain\r\n"), VIEW("OK"));
+}
+
+void answer_send_options(struct sock_group *socks, struct stream *stream)
+{
+    answer_send(socks, stream, 200, VIEW(ALLOW_FIELD), (struct view){NULL, 0});
 }
 
 void answer_send_landing(struct sock_group *socks, struct stream *stream, bool wants_html)

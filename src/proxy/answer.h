@@ -29,5 +29,8 @@ void answer_send_error(struct sock_group *socks, struct stream *stream, enum tab
 void answer_send_health(struct sock_group *socks, struct stream *stream, enum method method,
                         bool is_draining);
 
+/* OPTIONS that is for us: which methods may be asked. */
+void answer_send_options(struct sock_group *socks, struct stream *stream);
+
 /* GET / that no replica knows, under compat: assignment. `wants_html`: the client is a browser. */
 void answer_send_landing(struct sock_group *socks, struct stream *stream, bool wants_html);

@@ -15,36 +15,33 @@ static void stop_holding(struct exchange *x)
     buffer_finish(&x->held);
 }
 
-static size_t hold_limit(const struct exchange *x)
+void body_limit_held(struct exchange *x, size_t bytes)
 {
-    const struct table *table = x->proxy->table;
-
-    if (!x->outbound)
-        return BODY_HELD_BYTES_MAX;
-    if (x->is_link || x->service >= table->service_count)
-        return 0;
-    return table_services(table)[x->service].rules.retry_body_bytes;
+    x->held.limit = bytes + SOCK_RECEIVE_BYTES;
 }
 
-/* Can these bytes still be needed? Not when a POST has left: it is never sent twice. */
-static bool is_worth_holding(struct exchange *x, struct view bytes)
+/* Once some of it has left only the idempotent can be sent again, and of those what is short
+ * enough. */
+static bool is_worth_holding(struct exchange *x, size_t piece)
 {
-    if (!x->holds_body || x->has_answer_head)
+    size_t most = x->held.limit - SOCK_RECEIVE_BYTES;
+    bool is_short = buffer_size(&x->held) + piece <= most;
+
+    if (x->has_answer_head)
         return false;
-    if (!x->outbound || bytes.size < SEND_FIRST_BYTES || head_is_idempotent(x->method))
+    /* Asking the kernel ends what is gathered: not for small pieces. */
+    if (!x->outbound || (is_short && (piece < SEND_FIRST_BYTES || head_is_idempotent(x->method))))
         return true;
     if (stream_sent(x->outbound) == 0)
         return true;
     x->was_sent = true;
-    return false;
+    return is_short && head_is_idempotent(x->method);
 }
 
 static void hold(struct exchange *x, struct view bytes)
 {
-    if (is_worth_holding(x, bytes) && buffer_size(&x->held) + bytes.size <= hold_limit(x) &&
-        buffer_append(&x->held, bytes) == 0)
-        return;
-    stop_holding(x);
+    if (!is_worth_holding(x, bytes.size) || buffer_append(&x->held, bytes) < 0)
+        stop_holding(x);
 }
 
 /* Small pieces are trusted to leave; now and then the kernel is asked. */

@@ -6,9 +6,14 @@
 
 #include "proxy/exchange.h"
 
-/* Most bytes of a request body held at once: for a retry, and one receive while there is no
- * outbound. */
-#define BODY_HELD_BYTES_MAX (64 * 1024 + SOCK_RECEIVE_BYTES)
+/* Room for the field lines of a request's trailer section, written anew. */
+#define BODY_TRAILER_BYTES_MAX (H1_TRAILER_BYTES_MAX + HEAD_FIELDS_MAX)
+
+/*
+ * At most `bytes` of the request's body are held to be sent again; until the first byte of the
+ * request has left, one receive more.
+ */
+void body_limit_held(struct exchange *exchange, size_t bytes);
 
 /* A piece of the request's body came from the client. */
 void body_take_request(struct exchange *x, struct view bytes);

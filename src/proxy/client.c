@@ -22,24 +22,40 @@ static struct view last_in_list(struct view list)
     return view_trim(view_after(list, start));
 }
 
-/* Goes back through the list as long as those named are trusted; what is no address ends it. */
-static struct view named_client(const struct table_settings *settings, struct view list,
-                                struct view peer)
+/* Goes back through the list as long as those named are trusted. False where the client was found,
+ * or where what is no address ends the search. */
+static bool go_back(const struct table_settings *settings, struct view list, struct view *client)
 {
-    struct view client = peer;
-
     while (list.size) {
         struct view last = last_in_list(list);
         struct address address;
 
-        if (address_from_ip(last, 0, &address) < 0)
-            return client;
-        client = last;
-        if (!is_trusted(settings, last))
-            return client;
         list = view_first(list, (size_t)(last.data - list.data));
-        while (list.size && (list.data[list.size - 1] == ',' || list.data[list.size - 1] == ' '))
+        while (list.size && (list.data[list.size - 1] == ',' || list.data[list.size - 1] == ' ' ||
+                             list.data[list.size - 1] == '\t'))
             list.size--;
+        if (address_from_ip(last, 0, &address) < 0)
+            return false;
+        *client = last;
+        if (!is_trusted(settings, last))
+            return false;
+    }
+    return true;
+}
+
+/* Several lines are one list (RFC 9110 5.3): the last one is the nearest. */
+static struct view named_client(const struct table_settings *settings, const struct head *head,
+                                struct view peer)
+{
+    struct view client = peer;
+
+    for (unsigned i = head->field_count; i > 0; i--) {
+        const struct field *field = &head->fields[i - 1];
+
+        if (field->id != FIELD_X_FORWARDED_FOR || field->is_dropped)
+            continue;
+        if (!go_back(settings, field->value, &client))
+            break;
     }
     return client;
 }
@@ -54,14 +70,10 @@ struct exchange_client client_of(const struct inbound *inbound, const struct hea
         .is_loopback = inbound->listener < table->listener_count &&
                        table->listeners[inbound->listener].is_loopback,
     };
-    const struct field *list;
 
     client.is_trusted = is_trusted(settings, client.ip);
     client.peer = client.ip;
-    if (!client.is_trusted)
-        return client;
-    list = head_find(head, FIELD_X_FORWARDED_FOR);
-    if (list)
-        client.ip = named_client(settings, list->value, client.ip);
+    if (client.is_trusted)
+        client.ip = named_client(settings, head, client.ip);
     return client;
 }

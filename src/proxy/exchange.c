@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "proxy/answer.h"
+#include "proxy/attempt.h"
 #include "proxy/body.h"
+#include "proxy/compat.h"
 #include "proxy/forward.h"
 #include "proxy/key.h"
 #include "proxy/record.h"
@@ -106,7 +108,8 @@ static void find_first_line(struct exchange *x)
 static void write_request(struct exchange *x, const struct forward_request *given)
 {
     const struct head *head = x->news.request;
-    size_t bytes = forward_request_bytes(head) + given->default_host.size + head->host.size;
+    /* The host stands in two fields. */
+    size_t bytes = forward_request_bytes(head) + 2 * (given->default_host.size + head->host.size);
     struct h1_writer writer;
 
     take_text(x, bytes);
@@ -143,6 +146,11 @@ static enum exchange_step step_route(struct exchange *x)
     x->body = head->body;
     x->asks_upgrade = head->asks_upgrade;
     x->is_root = view_equals(head->path, VIEW("/"));
+    if (forward_is_final(head)) {
+        x->why = "Max-Forwards";
+        answer_send_options(x->proxy->socks, x->client);
+        return answered(x, 200);
+    }
     switch (route.kind) {
     case ROUTE_SERVICE:
         x->service = route.service;
@@ -176,6 +184,7 @@ static enum exchange_step step_key(struct exchange *x)
     struct key key;
 
     proxy_earn_retry(x->proxy, service);
+    body_limit_held(x, service->rules.retry_body_bytes);
     key_find(x->proxy->table, service, x->news.request, x->from.ip, &key);
     x->hash = balance_hash(table_image(x->proxy->table, service), key.text,
                            &x->proxy->services[x->service].load);
@@ -238,12 +247,16 @@ static void place_of(const struct exchange *x, struct outbound_place *place)
     const struct proxy_seat *seat = &x->proxy->seats[x->seat];
 
     if (x->is_link) {
-        *place = (struct outbound_place){.place = PROXY_LINK_PLACE, .incarnation = 1};
+        *place = (struct outbound_place){.place = PROXY_LINK_PLACE,
+                                         .incarnation = PROXY_LINK_INCARNATION};
         return;
     }
-    place->place = x->seat;
-    place->incarnation = seat->incarnation;
-    place->address = table_replicas(x->proxy->table, service)[seat->member].address;
+    *place = (struct outbound_place){
+        .place = x->seat,
+        .incarnation = seat->incarnation,
+        .address = table_replicas(x->proxy->table, service)[seat->member].address,
+        .is_checked = !head_is_idempotent(x->method),
+    };
 }
 
 static void send_request(struct exchange *x)
@@ -309,7 +322,8 @@ static void drop_outbound(struct exchange *x)
 
 static enum exchange_step give_up_waiting(struct exchange *x)
 {
-    if (!x->is_request_whole) {
+    /* A client that sends nothing is its inbound's business, a replica that takes nothing ours. */
+    if (!x->is_request_whole && stream_queued(x->outbound) == 0) {
         await_progress(x);
         return EXCHANGE_AWAIT;
     }
@@ -357,29 +371,15 @@ static enum exchange_step step_await(struct exchange *x)
     return EXCHANGE_AWAIT;
 }
 
-/* May the request be sent once more? (rules of the wire, 4) */
-static bool may_retry(const struct exchange *x)
-{
-    const struct table_service *service = service_of(x);
-
-    if (!x->client || x->is_link || !service || !x->holds_body)
-        return false;
-    if (x->attempts >= service->rules.attempts || x->tried.count >= PICK_TRIED_MAX)
-        return false;
-    return !x->was_sent || head_is_idempotent(x->method);
-}
-
 static enum exchange_step step_retry(struct exchange *x)
 {
-    bool is_first = x->attempts == 0;
-    struct pick pick;
-
     x->news.has_failed = false;
-    if (is_first)
+    if (x->attempts == 0)
         return refuse(x, 503, "no replica is available");
-    if (may_retry(x) && pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) == 0 &&
-        proxy_take_retry(x->proxy))
+    if (attempt_can_follow(x)) {
+        proxy_take_retry(x->proxy);
         return EXCHANGE_PICK;
+    }
     if (!x->was_sent)
         return refuse(x, 503,
                       x->is_link ? "the control plane does not answer"
@@ -390,33 +390,6 @@ static enum exchange_step step_retry(struct exchange *x)
 }
 
 /* ---- relay ---- */
-
-/* Under compat: assignment a replica's 404 is answered as the assignment wants it. */
-static bool is_replaced(const struct exchange *x, const struct head *head)
-{
-    return head->status == 404 && compat_of(x) == TABLE_COMPAT_ASSIGNMENT && !x->is_link;
-}
-
-static void answer_instead(struct exchange *x)
-{
-    struct view path = view_first(x->target, view_find(x->target, '?'));
-    char sentence[ANSWER_TEXT_BYTES_MAX];
-
-    x->is_discarding = true;
-    if (x->is_root && x->method == METHOD_GET) {
-        answer_send_landing(x->proxy->socks, x->client, x->wants_html);
-        x->status = 200;
-    } else {
-        int size = snprintf(sentence, sizeof(sentence),
-                            "'%.*s' endpoint does not exist in server replicas",
-                            (int)(path.size < 900 ? path.size : 900), path.data);
-
-        answer_send_error(x->proxy->socks, x->client, TABLE_COMPAT_ASSIGNMENT, 400,
-                          (struct view){sentence, (size_t)size}, x->request_id);
-        x->status = 400;
-    }
-    record_client_done(x);
-}
 
 static void pass_answer_head(struct exchange *x, const struct head *head)
 {
@@ -455,8 +428,8 @@ static void begin_answer(struct exchange *x)
     body_release_held(x);
     if (!x->is_link)
         proxy_clear_seat(x->proxy, x->seat);
-    if (is_replaced(x, head))
-        answer_instead(x);
+    if (compat_replaces(x, head))
+        compat_answer(x);
     else
         pass_answer_head(x, head);
     await_progress(x);
@@ -517,6 +490,16 @@ static enum exchange_step cut_off(struct exchange *x, bool is_replica_well)
     return EXCHANGE_FINISH;
 }
 
+/* Whose fault is it that nothing moves? A client that takes nothing cannot be the replica's. */
+static enum exchange_step give_up_relaying(struct exchange *x)
+{
+    bool is_client_slow = x->client && stream_queued(x->client) > 0;
+
+    x->failure_text =
+        is_client_slow ? "the client took nothing for too long" : "nothing moved for too long";
+    return cut_off(x, x->is_tunnel || is_client_slow);
+}
+
 static enum exchange_step step_relay(struct exchange *x)
 {
     if (x->news.answer)
@@ -532,10 +515,8 @@ static enum exchange_step step_relay(struct exchange *x)
         return end_answer(x);
     if (x->news.has_failed)
         return cut_off(x, false);
-    if (x->news.has_expired) {
-        x->failure_text = "nothing moved for too long";
-        return cut_off(x, x->is_tunnel);
-    }
+    if (x->news.has_expired)
+        return give_up_relaying(x);
     if (x->is_tunnel && x->is_request_whole && x->is_answer_whole)
         return end_exchange(x);
     return EXCHANGE_RELAY;
@@ -642,6 +623,7 @@ static void on_interim(struct stream *stream, const struct head *head)
 
     if (!x->client)
         return;
+    x->has_interim = true;
     x->news.interim = head;
     exchange_run(x);
     x->news.interim = NULL;
@@ -725,8 +707,8 @@ void exchange_begin(struct proxy *proxy, struct stream *stream, const struct hea
     keep_named_ip(x);
     x->holds_body = true;
     x->start_us = proxy->loop->now_us;
-    buffer_init(&x->held, BODY_HELD_BYTES_MAX);
-    buffer_init(&x->request_trailers, H1_TRAILER_BYTES_MAX);
+    buffer_init(&x->held, SOCK_RECEIVE_BYTES);
+    buffer_init(&x->request_trailers, BODY_TRAILER_BYTES_MAX);
     timer_init(&x->timer, on_expiry);
     list_init(&x->waiting);
     list_append(&proxy->all, &x->list);
@@ -738,11 +720,14 @@ void exchange_begin(struct proxy *proxy, struct stream *stream, const struct hea
 
 void exchange_take_back(struct exchange *x)
 {
-    if (x->step != EXCHANGE_AWAIT || !head_is_idempotent(x->method) || !may_retry(x))
+    if (x->step != EXCHANGE_AWAIT || !x->outbound)
         return;
     x->was_sent |= stream_sent(x->outbound) > 0;
-    drop_outbound(x);
     x->failure = STREAM_CLOSED;
+    /* Better to wait for one that may be slow than to give up where nobody else is there. */
+    if (x->has_interim || !attempt_can_follow(x))
+        return;
+    drop_outbound(x);
     x->failure_text = "the replica went down while it was asked";
     x->news.has_failed = true;
     exchange_run(x);

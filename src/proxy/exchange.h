@@ -92,6 +92,7 @@ struct exchange {
     bool is_answer_whole; /* of a tunnel: the replica has ended its way */
     bool is_recorded;
     bool has_answer_head; /* the client got one */
+    bool has_interim;     /* the replica has begun to answer */
     bool is_discarding;   /* the replica's answer was replaced by ours */
     bool was_sent;        /* a replica may have seen it */
     struct buffer held;
@@ -132,8 +133,8 @@ void exchange_begin(struct proxy *proxy, struct stream *stream, const struct hea
 /* Takes every step that is possible now. The exchange may be gone afterwards. */
 void exchange_run(struct exchange *x);
 
-/* The replica at its seat went down or is gone: an unanswered idempotent request is taken back and
- * goes to the next rank. */
+/* The replica at its seat went down or is gone: a request that may be sent again and is not yet
+ * answered is taken back and goes to the next rank, where there is one. */
 void exchange_take_back(struct exchange *x);
 
 /* A stream to the keeper is there for it, or (false) will never be. */

@@ -3,6 +3,9 @@
 /* Fields of this name's beginning are ours: nobody else's are believed or passed to the keeper. */
 #define OUR_PREFIX VIEW("X-Roost-")
 
+/* More hops than that are none of our business. */
+#define MAX_FORWARDS_MAX 1000000
+
 static size_t fields_bytes(const struct field *fields, unsigned count)
 {
     size_t bytes = 0;
@@ -18,6 +21,25 @@ static bool is_ours(const struct field *field)
            view_equals_nocase(view_first(field->name, OUR_PREFIX.size), OUR_PREFIX);
 }
 
+/* The hops that an OPTIONS request has left; false where it does not say. */
+static bool read_max_forwards(const struct head *head, const struct field *field, uint64_t *hops)
+{
+    return head->method == METHOD_OPTIONS && field->id == FIELD_OTHER && !field->is_dropped &&
+           view_equals_nocase(field->name, VIEW("Max-Forwards")) &&
+           view_to_number(field->value, MAX_FORWARDS_MAX, hops) == 0;
+}
+
+bool forward_is_final(const struct head *head)
+{
+    uint64_t hops;
+
+    for (unsigned i = 0; head->method == METHOD_OPTIONS && i < head->field_count; i++) {
+        if (read_max_forwards(head, &head->fields[i], &hops) && hops == 0)
+            return true;
+    }
+    return false;
+}
+
 size_t forward_request_bytes(const struct head *head)
 {
     return fields_bytes(head->fields, head->field_count) + head->method_text.size +
@@ -30,13 +52,25 @@ static void write_forwarded_for(struct h1_writer *writer, const struct head *hea
 {
     h1_write_bytes(writer, VIEW("X-Forwarded-For: "));
     for (unsigned i = 0; given->is_trusted && i < head->field_count; i++) {
-        if (head->fields[i].id != FIELD_X_FORWARDED_FOR || !head->fields[i].value.size)
+        const struct field *field = &head->fields[i];
+
+        if (field->id != FIELD_X_FORWARDED_FOR || field->is_dropped || !field->value.size)
             continue;
-        h1_write_bytes(writer, head->fields[i].value);
+        h1_write_bytes(writer, field->value);
         h1_write_bytes(writer, VIEW(", "));
     }
     h1_write_bytes(writer, given->client_ip);
     h1_write_bytes(writer, VIEW("\r\n"));
+}
+
+/* Does the client say it, and is it passed on? One that Connection names is for us alone. */
+static bool has_said(const struct head *head, enum field_id id, const struct forward_request *given)
+{
+    for (unsigned i = 0; given->is_trusted && i < head->field_count; i++) {
+        if (head->fields[i].id == id && !head->fields[i].is_dropped)
+            return true;
+    }
+    return false;
 }
 
 /* A trusted client's word stands; else it is ours. */
@@ -46,9 +80,9 @@ static void write_forwarded(struct h1_writer *writer, const struct head *head,
     struct view host = head->host.data ? head->host : given->default_host;
 
     write_forwarded_for(writer, head, given);
-    if (!given->is_trusted || !head_find(head, FIELD_X_FORWARDED_PROTO))
+    if (!has_said(head, FIELD_X_FORWARDED_PROTO, given))
         h1_write_field(writer, VIEW("X-Forwarded-Proto"), VIEW("http"));
-    if (!given->is_trusted || !head_find(head, FIELD_X_FORWARDED_HOST))
+    if (!has_said(head, FIELD_X_FORWARDED_HOST, given))
         h1_write_field(writer, VIEW("X-Forwarded-Host"), host);
 }
 
@@ -78,8 +112,15 @@ void forward_request_head(struct h1_writer *writer, const struct head *head,
     h1_write_request_line(writer, head->method_text, head->target);
     h1_write_field(writer, VIEW("Host"), head->host.data ? head->host : given->default_host);
     for (unsigned i = 0; i < head->field_count; i++) {
-        if (is_passed(&head->fields[i], given))
-            h1_write_field(writer, head->fields[i].name, head->fields[i].value);
+        const struct field *field = &head->fields[i];
+        uint64_t hops;
+
+        if (!is_passed(field, given))
+            continue;
+        if (UNLIKELY(head->method == METHOD_OPTIONS) && read_max_forwards(head, field, &hops))
+            h1_write_number_field(writer, field->name, hops - 1);
+        else
+            h1_write_field(writer, field->name, field->value);
     }
     write_forwarded(writer, head, given);
     if (given->request_id.size)
@@ -102,8 +143,11 @@ void forward_answer_head(struct h1_writer *writer, const struct head *head,
 {
     h1_write_status_line(writer, head->status, head->reason);
     for (unsigned i = 0; i < head->field_count; i++) {
-        if (!head->fields[i].is_dropped)
-            h1_write_field(writer, head->fields[i].name, head->fields[i].value);
+        const struct field *field = &head->fields[i];
+        bool is_replaced = given->replica.size && field->id == FIELD_X_ROOST_REPLICA;
+
+        if (!field->is_dropped && !is_replaced)
+            h1_write_field(writer, field->name, field->value);
     }
     /* Without a body the length still says what a GET would have got (RFC 9110 8.6). */
     if (head->has_content_length && head->body.kind == FRAMING_NONE && head->status >= 200 &&

@@ -19,7 +19,10 @@ struct forward_request {
     bool is_trusted;          /* the client may say who it forwards for */
 };
 
-/* Bytes that forward_request_head() needs at most. */
+/* Does the request end here? OPTIONS whose Max-Forwards is used up does (RFC 9110 7.6.2). */
+bool forward_is_final(const struct head *head);
+
+/* Bytes that forward_request_head() needs at most, but for hosts. */
 size_t forward_request_bytes(const struct head *head);
 
 /* First line and fields, no empty line. */

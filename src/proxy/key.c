@@ -15,14 +15,18 @@ typedef bool (*find_fn)(struct view name, const struct table_key *source, const 
 static bool find_header(struct view name, const struct table_key *source, const struct head *head,
                         struct view client_ip, struct key *key)
 {
-    const struct field *field = head_find_named(head, name);
-
     (void)source;
     (void)client_ip;
-    if (!field || !field->value.size)
-        return false;
-    key->text = field->value;
-    return true;
+    /* One that Connection names is not passed on: it is not there. */
+    for (unsigned i = 0; i < head->field_count; i++) {
+        const struct field *field = &head->fields[i];
+
+        if (field->is_dropped || !field->value.size || !view_equals_nocase(field->name, name))
+            continue;
+        key->text = field->value;
+        return true;
+    }
+    return false;
 }
 
 /* The value behind NAME= in a list of pairs. */

@@ -159,10 +159,11 @@ static void look_at(struct proxy *proxy, const struct table_replica *replica)
     if (seat->state == state)
         return;
     seat->state = (uint8_t)state;
+    if (state != SEAT_DEAD && state != SEAT_DOWN)
+        return;
+    take_back(proxy, replica->seat);
     if (state == SEAT_DEAD)
-        outbound_break(&proxy->outbounds, replica->seat);
-    if (state == SEAT_DOWN)
-        take_back(proxy, replica->seat);
+        outbound_break(&proxy->outbounds, replica->seat, replica->incarnation);
 }
 
 void proxy_look(struct proxy *proxy)
@@ -186,7 +187,7 @@ void proxy_take_link_stream(struct proxy *proxy, int fd)
     struct exchange *exchange = LIST_FIRST(&proxy->waiting_for_link, struct exchange, waiting);
 
     if (fd >= 0)
-        outbound_adopt(&proxy->outbounds, fd, PROXY_LINK_PLACE, 1);
+        outbound_adopt(&proxy->outbounds, fd, PROXY_LINK_PLACE, PROXY_LINK_INCARNATION);
     if (proxy->link_streams > 0)
         proxy->link_streams--;
     if (!exchange)
@@ -201,7 +202,7 @@ void proxy_lose_link(struct proxy *proxy)
     proxy->is_link_open = false;
     while (!list_is_empty(&proxy->waiting_for_link))
         proxy_take_link_stream(proxy, -1);
-    outbound_break(&proxy->outbounds, PROXY_LINK_PLACE);
+    outbound_break(&proxy->outbounds, PROXY_LINK_PLACE, PROXY_LINK_INCARNATION);
 }
 
 /* ---- retries and skips ---- */
@@ -215,13 +216,16 @@ void proxy_earn_retry(struct proxy *proxy, const struct table_service *service)
         proxy->budget_permille = most;
 }
 
-bool proxy_take_retry(struct proxy *proxy)
+bool proxy_has_retry(const struct proxy *proxy)
 {
-    if (proxy->budget_permille < 1000)
-        return false;
+    return proxy->budget_permille >= 1000;
+}
+
+void proxy_take_retry(struct proxy *proxy)
+{
+    assert(proxy_has_retry(proxy));
     proxy->budget_permille -= 1000;
     SEGMENTS_ADD(proxy->counts->retries, 1);
-    return true;
 }
 
 void proxy_skip_seat(struct proxy *proxy, uint32_t seat)

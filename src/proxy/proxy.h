@@ -15,7 +15,8 @@
 
 /* The place of the link to the keeper in the outbound pool; no replica has it (see
  * TABLE_REPLICAS_MAX). */
-#define PROXY_LINK_PLACE (OUTBOUND_PLACES_MAX - 1)
+#define PROXY_LINK_PLACE       (OUTBOUND_PLACES_MAX - 1)
+#define PROXY_LINK_INCARNATION 1
 
 /* Streams to the keeper that one worker may ask for at once, and classic calls that may wait for
  * one. */
@@ -101,8 +102,9 @@ void proxy_lose_link(struct proxy *proxy);
 /* One request of a service came: fills the retry budget. */
 void proxy_earn_retry(struct proxy *proxy, const struct table_service *service);
 
-/* May there be one more retry? Takes a token. */
-MUST_USE bool proxy_take_retry(struct proxy *proxy);
+/* Is there a token for one more retry? If so, it can be taken. */
+bool proxy_has_retry(const struct proxy *proxy);
+void proxy_take_retry(struct proxy *proxy);
 
 /* An attempt to connect was refused or timed out, or one succeeded. */
 void proxy_skip_seat(struct proxy *proxy, uint32_t seat);

@@ -13,7 +13,9 @@ void record_begin(struct exchange *x)
 void record_end_attempt(struct exchange *x, bool is_well)
 {
     struct count_seat *seat = &x->proxy->counts->seats[x->seat];
-    uint64_t took_us = x->proxy->loop->now_us - x->attempt_us;
+    /* How long a tunnel stood says nothing of its replica: how soon it was there does. */
+    uint64_t end_us = x->is_tunnel ? x->first_byte_us : x->proxy->loop->now_us;
+    uint64_t took_us = end_us - x->attempt_us;
 
     if (!x->is_counted)
         return;

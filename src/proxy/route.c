@@ -19,9 +19,24 @@ static struct view without_port(struct view host)
     return host;
 }
 
+/* "*.example.org" is every name under it, not the name itself. */
+static bool matches_wildcard(struct view wanted, struct view host)
+{
+    struct view suffix = view_after(wanted, 1);
+
+    return host.size > suffix.size &&
+           view_equals_nocase(suffix, view_after(host, host.size - suffix.size));
+}
+
 static bool matches_host(struct view wanted, struct view host)
 {
-    return !wanted.size || (host.data && view_equals_nocase(wanted, without_port(host)));
+    if (!wanted.size)
+        return true;
+    if (!host.data)
+        return false;
+    host = without_port(host);
+    return wanted.data[0] == '*' ? matches_wildcard(wanted, host)
+                                 : view_equals_nocase(wanted, host);
 }
 
 static bool matches_path(struct view wanted, struct view path)

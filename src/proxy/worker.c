@@ -155,8 +155,11 @@ static uint32_t connections_max(const struct table_settings *settings)
 
 static struct inbound_settings inbound_settings_of(const struct table_settings *settings)
 {
+    size_t head_bytes =
+        settings->header_bytes < HEAD_BYTES_MAX ? settings->header_bytes : HEAD_BYTES_MAX;
+
     return (struct inbound_settings){
-        .limits = {.head_bytes = settings->header_bytes, .fields = HEAD_FIELDS_MAX},
+        .limits = {.head_bytes = head_bytes, .fields = HEAD_FIELDS_MAX},
         .body_bytes_max = settings->body_bytes,
         .header_timeout_ms = settings->header_timeout_ms,
         .idle_timeout_ms = settings->idle_timeout_ms,

@@ -1,0 +1,24 @@
+#include "proxy/attempt.h"
+
+bool attempt_may_follow(const struct exchange *x)
+{
+    const struct table *table = x->proxy->table;
+
+    if (!x->client || x->is_link || x->service >= table->service_count || !x->holds_body)
+        return false;
+    if (x->attempts >= table_services(table)[x->service].rules.attempts ||
+        x->tried.count >= PICK_TRIED_MAX)
+        return false;
+    /* A replica that began to answer has done something: it is not asked twice. */
+    if (x->failure == STREAM_BAD)
+        return false;
+    return !x->was_sent || head_is_idempotent(x->method);
+}
+
+bool attempt_can_follow(const struct exchange *x)
+{
+    struct pick pick;
+
+    return attempt_may_follow(x) && proxy_has_retry(x->proxy) &&
+           pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) == 0;
+}

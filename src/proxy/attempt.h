@@ -1,0 +1,14 @@
+/*
+ * May a request be sent once more, and is there anybody to send it to? (rules of the wire, 4; what
+ * may be repeated: RFC 9110 9.2.2)
+ */
+#pragma once
+
+#include "proxy/exchange.h"
+
+/* Not sent: any method; sent and without a byte of an answer: the idempotent ones, as long as the
+ * body is still held. exchange->was_sent and ->failure say how the last attempt ended. */
+bool attempt_may_follow(const struct exchange *exchange);
+
+/* The same, and there is a replica and budget for it. */
+bool attempt_can_follow(const struct exchange *exchange);
