@@ -213,10 +213,9 @@ static void end_request(struct inbound *inbound, const struct field *trailers, u
 static bool discard_body(struct inbound *inbound, struct view data)
 {
     inbound->discarded += (uint32_t)data.size;
-    if (inbound->discarded <= INBOUND_DISCARD_BYTES_MAX)
-        return true;
-    close_inbound(inbound, true);
-    return false;
+    if (inbound->discarded > INBOUND_DISCARD_BYTES_MAX)
+        close_inbound(inbound, true);
+    return inbound->state != STATE_CLOSED;
 }
 
 /* Tells a piece of the body; false where the connection ended with it. */
@@ -774,13 +773,7 @@ void inbound_open(struct inbound_group *group, int fd, const struct address *cli
 
 void inbound_group_drain(struct inbound_group *group)
 {
-    group->is_draining = true;
-    LIST_FOR_EACH (at, &group->all) {
-        struct inbound *inbound = CONTAINER_OF(at, struct inbound, list);
-
-        if (inbound->state == STATE_HEAD && !buffer_size(&inbound->kept))
-            close_inbound(inbound, true);
-    }
+    inbound_group_retire(group, 0);
 }
 
 void inbound_group_retire(struct inbound_group *group, uint32_t idle_ms)
@@ -789,8 +782,12 @@ void inbound_group_retire(struct inbound_group *group, uint32_t idle_ms)
     LIST_FOR_EACH (at, &group->all) {
         struct inbound *inbound = CONTAINER_OF(at, struct inbound, list);
 
-        if (inbound->state == STATE_HEAD && !buffer_size(&inbound->kept))
+        if (inbound->state != STATE_HEAD || buffer_size(&inbound->kept))
+            continue;
+        if (idle_ms)
             set_deadline(inbound, idle_ms);
+        else
+            close_inbound(inbound, true);
     }
 }
 
