@@ -16,6 +16,10 @@
 /* Below this much room it is not worth receiving. */
 #define RECEIVE_ROOM_MIN 4096
 
+/* Pieces that are no more than this together are copied into one: that is cheaper than to have the
+ * kernel take a list of them. */
+#define FLAT_BYTES_MAX 4096
+
 static void on_settle(void *owner);
 static void on_sock_events(struct watch *watch, uint32_t events);
 static void on_sock_ready(struct ready *ready);
@@ -129,6 +133,28 @@ static ssize_t send_pieces(struct sock *sock, struct iovec *pieces, int count)
     return errno == EAGAIN ? 0 : -errno;
 }
 
+/* The pieces in one, where they are small: bytes copied to `flat`, or 0. */
+static size_t flatten(const struct iovec *pieces, int count, char flat[FLAT_BYTES_MAX])
+{
+    size_t size = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (pieces[i].iov_len > FLAT_BYTES_MAX - size)
+            return 0;
+        memcpy(flat + size, pieces[i].iov_base, pieces[i].iov_len);
+        size += pieces[i].iov_len;
+    }
+    return size;
+}
+
+static ssize_t send_gathered(struct sock *sock, struct iovec *pieces, int count)
+{
+    char flat[FLAT_BYTES_MAX];
+    struct iovec piece = {flat, count > 1 ? flatten(pieces, count, flat) : 0};
+
+    return piece.iov_len ? send_pieces(sock, &piece, 1) : send_pieces(sock, pieces, count);
+}
+
 static void flush_group(struct sock_group *group)
 {
     struct sock *sock = group->gathering;
@@ -139,7 +165,7 @@ static void flush_group(struct sock_group *group)
         return;
     group->gathering = NULL;
     group->piece_count = 0;
-    sent = send_pieces(sock, group->pieces, count);
+    sent = send_gathered(sock, group->pieces, count);
     if (sent < 0) {
         fail_writing(sock, (int)sent);
         return;
