@@ -113,6 +113,9 @@ static void refuse(struct inbound *inbound, uint16_t status, enum stream_failure
 {
     bool has_begun = inbound->has_answer_head;
 
+    /* Between requests nothing of the last one counts. */
+    if (inbound->state == STATE_HEAD)
+        inbound->method = METHOD_OTHER;
     tell_reset(inbound, failure, reason);
     if (has_begun) {
         abort_inbound(inbound);
@@ -120,15 +123,6 @@ static void refuse(struct inbound *inbound, uint16_t status, enum stream_failure
     }
     refusal_write(inbound, status, reason);
     close_inbound(inbound, true);
-}
-
-/* The same between requests: nothing of an earlier one is left. */
-static void refuse_head(struct inbound *inbound, uint16_t status, enum stream_failure failure,
-                        const char *reason)
-{
-    inbound->method = METHOD_OTHER;
-    inbound->has_answer_head = false;
-    refuse(inbound, status, failure, reason);
 }
 
 /* ---- deadlines ---- */
@@ -145,7 +139,7 @@ static void on_deadline(struct timer *timer)
     switch (inbound->state) {
     case STATE_HEAD:
         if (buffer_size(&inbound->kept))
-            refuse_head(inbound, 408, STREAM_TIMED_OUT, "the head did not arrive in time");
+            refuse(inbound, 408, STREAM_TIMED_OUT, "the head did not arrive in time");
         else
             close_inbound(inbound, true);
         return;
@@ -342,7 +336,7 @@ static size_t take_head(struct inbound *inbound, struct view bytes)
     if (verdict.result == H1_MORE)
         return 0;
     if (verdict.result == H1_BAD) {
-        refuse_head(inbound, verdict.status, STREAM_BAD, verdict.reason);
+        refuse(inbound, verdict.status, STREAM_BAD, verdict.reason);
         return bytes.size;
     }
     begin_request(inbound, &head);
@@ -432,7 +426,7 @@ static void take_fin(struct inbound *inbound)
     switch (inbound->state) {
     case STATE_HEAD:
         if (buffer_size(&inbound->kept))
-            refuse_head(inbound, 400, STREAM_BAD, "the client closed before its head was whole");
+            refuse(inbound, 400, STREAM_BAD, "the client closed before its head was whole");
         else
             close_inbound(inbound, false);
         return;
