@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,14 @@ int handle_from_text(const char *text, struct handle *handle)
     return 0;
 }
 
+/* A dead one that nobody has waited for yet still has its pid. */
+static bool has_ended(int pid_fd)
+{
+    struct pollfd poll_fd = {.fd = pid_fd, .events = POLLIN};
+
+    return poll(&poll_fd, 1, 0) > 0;
+}
+
 int handle_open(const struct handle *handle)
 {
     /* First the descriptor, then the comparison: what it refers to cannot change any more. */
@@ -107,6 +116,8 @@ int handle_open(const struct handle *handle)
     result = handle_of_pid(handle->pid, handle->port, &now);
     if (result == 0 &&
         (now.start_ticks != handle->start_ticks || strcmp(now.boot, handle->boot) != 0))
+        result = -ESRCH;
+    if (result == 0 && has_ended(fd))
         result = -ESRCH;
     if (result == 0)
         return fd;

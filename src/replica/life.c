@@ -153,6 +153,16 @@ static void start_run(struct replica *replica, struct error *why, int *result)
     *result = driver->calls->start(driver, &order, &driver_events, replica, &replica->run, why);
 }
 
+void life_enqueue(struct replica *replica)
+{
+    struct supervisor *supervisor = replica->supervisor;
+
+    replica->awaits_list = false;
+    list_remove(&replica->queue);
+    list_append(replica->restarts ? &supervisor->heals : &supervisor->queue, &replica->queue);
+    make_supervisor_ready(replica);
+}
+
 static void restart(struct replica *replica)
 {
     struct supervisor *supervisor = replica->supervisor;
@@ -161,7 +171,7 @@ static void restart(struct replica *replica)
     replica->incarnation = ++supervisor->next_incarnation[replica->seat];
     replica->restarts++;
     become(replica, REPLICA_STARTING, replica->why);
-    life_launch(replica);
+    life_enqueue(replica);
 }
 
 /* What runs for it is over: it is started again, now or later, unless it is to go. */
@@ -258,14 +268,6 @@ void life_launch(struct replica *replica)
     start_run(replica, &why, &result);
     if (result < 0)
         handle_failure(replica, why.text);
-}
-
-void life_enqueue(struct replica *replica)
-{
-    replica->awaits_list = false;
-    list_remove(&replica->queue);
-    list_append(&replica->supervisor->queue, &replica->queue);
-    make_supervisor_ready(replica);
 }
 
 /* ---- news of the driver ---- */

@@ -17,16 +17,33 @@ struct listing {
     const struct replica_plan *plan;
 };
 
-static void start_queued(struct supervisor *supervisor)
+/* Whose turn it is, out of its queue; NULL where all have to wait. */
+static struct replica *next_to_start(struct supervisor *supervisor)
 {
-    while (!list_is_empty(&supervisor->queue) && supervisor->starting < SUPERVISOR_STARTS_MAX) {
-        struct replica *replica = LIST_FIRST(&supervisor->queue, struct replica, queue);
+    struct replica *replica = LIST_FIRST(&supervisor->heals, struct replica, queue);
 
-        list_remove(&replica->queue);
+    if (!replica && supervisor->starting < SUPERVISOR_STARTS_MAX) {
+        replica = LIST_FIRST(&supervisor->queue, struct replica, queue);
+        if (!replica)
+            return NULL;
         replica->takes_slot = true;
         supervisor->starting++;
+    }
+    if (replica)
+        list_remove(&replica->queue);
+    return replica;
+}
+
+static void start_queued(struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < SUPERVISOR_TURN_STARTS_MAX; i++) {
+        struct replica *replica = next_to_start(supervisor);
+
+        if (!replica)
+            return;
         life_launch(replica);
     }
+    loop_make_ready(supervisor->loop, &supervisor->ready);
 }
 
 static void bury_gone(struct supervisor *supervisor)
@@ -57,6 +74,7 @@ void supervisor_init(struct supervisor *supervisor, struct sock_group *socks,
     health_group_init(&supervisor->health, socks);
     ports_init(&supervisor->ports);
     list_init(&supervisor->all);
+    list_init(&supervisor->heals);
     list_init(&supervisor->queue);
     list_init(&supervisor->gone);
     list_init(&supervisor->batches);

@@ -19,8 +19,11 @@
 #include "replica/ports.h"
 #include "replica/replica.h"
 
-/* Starts under way at once; the others wait their turn. */
+/* New replicas whose start is under way at once; the others wait their turn. */
 #define SUPERVISOR_STARTS_MAX 32
+
+/* Starts, heals included, in one turn of the loop: each costs a fork. */
+#define SUPERVISOR_TURN_STARTS_MAX 16
 
 /* How often a draining replica is asked whether it is idle. */
 #define SUPERVISOR_DRAIN_TICK_US UINT64_C(20000)
@@ -65,6 +68,7 @@ struct supervisor {
     struct health_group health;
     struct ports ports;
     struct list all;      /* of replicas by their `list`, oldest first; for everybody to walk */
+    struct list heals;    /* of replicas to be started again: they go first */
     struct list queue;    /* of replicas to be started */
     struct list gone;     /* of replicas whose on_gone is owed */
     struct list batches;  /* calls of supervisor_add() that are under way */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void a_handle_survives_its_text(void **state)
@@ -81,6 +82,20 @@ static void a_process_that_started_at_another_time_is_another_one(void **state)
     assert_int_equal(-ESRCH, handle_open(&handle));
 }
 
+static void a_dead_process_that_nobody_waited_for_is_gone(void **state)
+{
+    struct handle handle;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(0, waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT));
+    assert_int_equal(0, handle_of_pid(pid, 1, &handle));
+    assert_int_equal(-ESRCH, handle_open(&handle));
+    assert_int_equal(pid, waitpid(pid, NULL, 0));
+}
+
 static void a_pid_that_nobody_has_is_gone(void **state)
 {
     struct handle handle;
@@ -109,6 +124,7 @@ int main(void)
         cmocka_unit_test(what_is_no_handle_is_refused),
         cmocka_unit_test(the_process_itself_is_opened),
         cmocka_unit_test(a_process_that_started_at_another_time_is_another_one),
+        cmocka_unit_test(a_dead_process_that_nobody_waited_for_is_gone),
         cmocka_unit_test(a_pid_that_nobody_has_is_gone),
         cmocka_unit_test(a_hostile_name_changes_nothing),
     };

@@ -351,6 +351,27 @@ static void twenty_kills_are_healed_at_once_each(void **state)
     assert_int_equal(21, driver.count);
 }
 
+static void heals_go_before_new_ones_and_do_not_wait_for_them(void **state)
+{
+    struct supervisor_wish wishes[64];
+    char names[64][8];
+    struct replica *replica = raise_one("a");
+
+    (void)state;
+    any_pass(2 * ANY_S);
+    for (unsigned port = 4002; port < 4100; port++)
+        any_answers[port] = ANY_REFUSES;
+    for (unsigned i = 0; i < 64; i++) {
+        snprintf(names[i], sizeof(names[i]), "r%u", i);
+        wishes[i] = (struct supervisor_wish){.name = names[i], .plan = &plan};
+    }
+    assert_int_equal(0, supervisor_add(&supervisor, wishes, 64, note_added, NULL, NULL));
+    any_pass(ANY_S);
+    kill_one("a");
+    any_pass(20 * ANY_MS);
+    assert_int_equal(REPLICA_UP, replica->state);
+}
+
 static void a_crash_loop_is_parked_and_leaves_the_others_alone(void **state)
 {
     struct replica *well = raise_one("well");
@@ -744,6 +765,7 @@ int main(void)
         TEST(at_most_32_are_being_started_at_once),
         TEST(a_killed_one_comes_back_under_its_name_in_its_seat_at_its_address),
         TEST(twenty_kills_are_healed_at_once_each),
+        TEST(heals_go_before_new_ones_and_do_not_wait_for_them),
         TEST(a_crash_loop_is_parked_and_leaves_the_others_alone),
         TEST(a_heal_that_cannot_start_is_tried_again),
         TEST(a_heal_that_is_not_ready_in_time_is_started_anew),
