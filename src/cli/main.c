@@ -6,6 +6,7 @@
 #include "base/attribute.h"
 
 #include "cli/check.h"
+#include "cli/load.h"
 #include "cli/replica.h"
 #include "cli/ring.h"
 #include "cli/serve.h"
@@ -23,6 +24,7 @@ static const struct word words[] = {
     {"serve", serve_main, "the balancer and its replicas"},
     {"stop", stop_main, "drains and ends what belongs to a state folder"},
     {"ring", ring_main, "the hash library without a server: pick, shares, plan, compare, replay"},
+    {"load", load_main, "an asynchronous HTTP load generator"},
     {"check", check_main, "validates a configuration"},
     {"replica", replica_main, "a sample server, the one that is balanced where no other is named"},
     {"worker", worker_word_main, NULL},
