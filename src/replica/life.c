@@ -40,17 +40,24 @@ static void make_supervisor_ready(struct replica *replica)
 static void log_state(const struct replica *replica)
 {
     char event[32];
-    char address[ADDRESS_TEXT_BYTES] = "";
+    char address[ADDRESS_TEXT_BYTES];
     bool is_bad = replica->state == REPLICA_DOWN || replica->state == REPLICA_DEAD ||
                   replica->state == REPLICA_PARKED;
+    struct log_field fields[7] = {LOG_TEXT("service", replica->plan->service),
+                                  LOG_TEXT("replica", replica->name),
+                                  LOG_NUMBER("incarnation", replica->incarnation)};
+    unsigned count = 3;
 
     snprintf(event, sizeof(event), "replica.%s", replica_state_name(replica->state));
-    if (replica->address.size)
+    if (replica->address.size) {
         address_to_text(&replica->address, address);
-    log_event(is_bad ? LOG_WARN : LOG_INFO, event, LOG_TEXT("service", replica->plan->service),
-              LOG_TEXT("replica", replica->name), LOG_NUMBER("incarnation", replica->incarnation),
-              LOG_TEXT("address", address), LOG_NUMBER("pid", replica->pid),
-              LOG_TEXT("reason", replica->why));
+        fields[count++] = LOG_TEXT("address", address);
+    }
+    if (replica->pid)
+        fields[count++] = LOG_NUMBER("pid", replica->pid);
+    if (replica->why[0])
+        fields[count++] = LOG_TEXT("reason", replica->why);
+    log_write(is_bad ? LOG_WARN : LOG_INFO, event, fields);
 }
 
 static void tell_state(struct replica *replica, enum replica_state before)
