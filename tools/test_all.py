@@ -32,7 +32,7 @@ PYTEST_FAILURES_MAX = 25
 FUZZ_S = 5
 FUZZ_LONG_S = 120
 FUZZ_INPUT_BYTES_MAX = 16384
-SMOKE = "tests/system/smoke_test.py"
+SMOKE = "tests/system/test_smoke.py"
 CMOCKA_LINE = re.compile(r"^\[ +(RUN|OK|FAILED|SKIPPED) +\] (\S+)$", re.MULTILINE)
 AT_ONCE = os.cpu_count() or 2
 
@@ -146,7 +146,7 @@ def count_junit(path):
 def pytest(name, arguments, env=None):
     report = REPORTS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", f"--junitxml={report}"]
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", f"--junitxml={report}"]
     command += [f"--maxfail={PYTEST_FAILURES_MAX}", *arguments]
     done = run(command, env=env, quiet=True)
     count = count_junit(report) if report.exists() else Count()

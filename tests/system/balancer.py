@@ -34,6 +34,7 @@ FINDING = re.compile(
     rb"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:|Assertion .* failed|sandbox\.refused"
 )
 FINDING_BYTES_SHOWN = 6000
+EVENTS_BYTES_SHOWN = 6000
 
 _next_port = itertools.cycle(range(PORTS.start + os.getpid() * 64 % len(PORTS), PORTS.stop))
 
@@ -294,7 +295,7 @@ class Balancer:
             wait_until(self.is_ready, START_TIMEOUT_S, "roost serves")
             wait_until(self.has_all_up, START_TIMEOUT_S, "all replicas are up")
         except AssertionError as why:
-            raise AssertionError(f"{why}\n{self.log_text()[-4000:]}") from None
+            raise AssertionError(f"{why}\n{self.events_text()}") from None
         self.pids()
         return self
 
@@ -315,7 +316,13 @@ class Balancer:
         return all(state == "up" for state in self.states().values())
 
     def log_text(self):
+        """What it printed: its log, and the access log where that goes to stdout."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+
+    def events_text(self):
+        """The end of its own log, for a person."""
+        lines = self.log_text().splitlines(keepends=True)
+        return "".join(line for line in lines if '"method":' not in line)[-EVENTS_BYTES_SHOWN:]
 
     def pids(self):
         """The living processes that are this balancer's: keeper, workers, replicas."""

@@ -24,7 +24,8 @@ def on_alarm(*_):
     raise AssertionError("the test took too long")
 
 
-def pytest_configure():
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: runs with --long only")
     # Ended from outside, the balancers end too.
     signal.signal(signal.SIGTERM, on_term)
     signal.signal(signal.SIGALRM, on_alarm)
@@ -41,6 +42,12 @@ def pytest_runtest_call(item):
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="the full counts")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Without --long a long test is no test: not one that was skipped."""
+    if not config.getoption("--long"):
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 @pytest.fixture(scope="session")
@@ -70,18 +77,18 @@ class Nest:
         complaints = []
         for made in reversed(self.started):
             was_killed = made.process is not None and made.process.poll() == -signal.SIGKILL
-            log = made.log_text()
+            log = made.events_text()
             try:
                 left = made.end()
             except AssertionError as why:
                 complaints.append(str(why))
                 continue
             if left and not was_killed:
-                complaints.append(f"processes left behind: {left}\n{log[-4000:]}")
+                complaints.append(f"processes left behind: {left}\n{log}")
         assert not complaints, "\n".join(complaints)
 
     def logs(self):
-        return [(made.command(), made.log_text()) for made in self.started]
+        return [(made.command(), made.events_text()) for made in self.started]
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -93,9 +100,9 @@ def pytest_runtest_makereport(item, call):
     for value in item.funcargs.values():
         nests = [value] if isinstance(value, Nest) else []
         for command, log in [entry for nest in nests for entry in nest.logs()]:
-            report.sections.append((" ".join(command), log[-10000:]))
+            report.sections.append((" ".join(command), log))
         if isinstance(value, Balancer):
-            report.sections.append((" ".join(value.command()), value.log_text()[-10000:]))
+            report.sections.append((" ".join(value.command()), value.events_text()))
 
 
 @pytest.fixture

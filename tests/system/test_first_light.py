@@ -160,9 +160,7 @@ def test_a_crashed_worker_is_replaced_and_what_it_counted_stays(start):
     assert after["total"]["in_flight"] <= 1
 
 
-def test_a_stopped_worker_is_noticed_and_replaced(start, is_long):
-    if not is_long:
-        pytest.skip("takes eight seconds")
+def test_a_stopped_worker_is_noticed_and_replaced(start):
     roost = start("--workers", 2)
     victim = roost.pids_with("roost worker")[0]
     os.kill(victim, 19)
