@@ -12,13 +12,16 @@
 #define SAMPLE_FIRST  100000u
 #define SAMPLE_STRIDE 13u /* six digits, all of them */
 #define NO_SHARE      UINT32_MAX
+#define SQUARE_MAX    256 /* so many shares are counted pair by pair at once */
 
-/* While it is being made: where each image's members are among the shares. One more for nobody. */
+/* While it is being made: where each image's members are among the shares, nobody being the one
+ * behind the last. */
 struct ledger {
     struct balance_plan *plan;
     uint32_t *before;
     uint32_t *after;
-    size_t capacity; /* of plan->moves */
+    uint64_t *square; /* units by from and to; NULL where there are too many shares */
+    size_t capacity;  /* of plan->moves */
 };
 
 struct named {
@@ -75,25 +78,50 @@ static void list_shares(struct ledger *ledger, const struct balance_image *befor
     free(new);
 }
 
-static inline void add_units(struct ledger *ledger, unsigned old, unsigned new, uint64_t units)
+static void append_move(struct ledger *ledger, unsigned from, unsigned to, uint64_t units)
 {
     struct balance_plan *plan = ledger->plan;
-    uint32_t from = old == BALANCE_NONE ? BALANCE_NONE : ledger->before[old];
-    uint32_t to = new == BALANCE_NONE ? BALANCE_NONE : ledger->after[new];
 
-    plan->units += units;
-    if (from != BALANCE_NONE)
-        plan->shares[from].before += units;
-    if (to != BALANCE_NONE)
-        plan->shares[to].after += units;
-    if (LIKELY(from == to))
-        return;
-    plan->moved += units;
     if (plan->move_count == ledger->capacity) {
         ledger->capacity = ledger->capacity ? ledger->capacity * 2 : 256;
         plan->moves = memory_resize(plan->moves, ledger->capacity * sizeof(*plan->moves));
     }
     plan->moves[plan->move_count++] = (struct balance_move){from, to, units};
+}
+
+static inline void add_units(struct ledger *ledger, unsigned old, unsigned new, uint64_t units)
+{
+    struct balance_plan *plan = ledger->plan;
+    size_t nobody = plan->share_count;
+    size_t from = old == BALANCE_NONE ? nobody : ledger->before[old];
+    size_t to = new == BALANCE_NONE ? nobody : ledger->after[new];
+
+    plan->units += units;
+    plan->shares[from].before += units;
+    plan->shares[to].after += units;
+    if (LIKELY(from == to))
+        return;
+    plan->moved += units;
+    if (ledger->square)
+        ledger->square[from * (nobody + 1) + to] += units;
+    else
+        append_move(ledger, from == nobody ? BALANCE_NONE : (unsigned)from,
+                    to == nobody ? BALANCE_NONE : (unsigned)to, units);
+}
+
+static void list_square(struct ledger *ledger)
+{
+    size_t nobody = ledger->plan->share_count;
+
+    for (size_t from = 0; from <= nobody; from++) {
+        for (size_t to = 0; to <= nobody; to++) {
+            uint64_t units = ledger->square[from * (nobody + 1) + to];
+
+            if (units)
+                append_move(ledger, from == nobody ? BALANCE_NONE : (unsigned)from,
+                            to == nobody ? BALANCE_NONE : (unsigned)to, units);
+        }
+    }
 }
 
 static int compare_moves(const void *a, const void *b)
@@ -219,6 +247,9 @@ int balance_plan_make(const struct balance_image *before, const struct balance_i
                          balance_is_keyed(before) ? balance_scheme(after) : balance_scheme(before));
     *plan = (struct balance_plan){0};
     list_shares(&ledger, before, after);
+    if (plan->share_count <= SQUARE_MAX)
+        ledger.square = memory_allocate((plan->share_count + 1) * (plan->share_count + 1) *
+                                        sizeof(*ledger.square));
     if (!have_one_hash(before, after))
         compare_samples(&ledger, before, after);
     else if (after->shift)
@@ -227,10 +258,14 @@ int balance_plan_make(const struct balance_image *before, const struct balance_i
         compare_slots(&ledger, before, after);
     else
         compare_runs(&ledger, before, after, scheme);
-    join_moves(plan);
+    if (ledger.square)
+        list_square(&ledger);
+    else
+        join_moves(plan);
     find_minimum(&ledger, before, after);
     free(ledger.before);
     free(ledger.after);
+    free(ledger.square);
     return 0;
 }
 
