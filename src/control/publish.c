@@ -19,6 +19,7 @@ void publish_init(struct publish *publish, struct loop *loop, struct workers *wo
         .owner = owner,
         .epoch = epoch,
         .adopted = epoch,
+        .is_held = true,
     };
     ready_init(&publish->ready, on_ready);
     timer_init(&publish->retry, on_retry);
@@ -47,6 +48,7 @@ int publish_now(struct publish *publish, struct error *why)
         return result;
     }
     publish->is_wanted = false;
+    publish->is_held = false;
     publish->epoch++;
     if (publish->on_table)
         publish->on_table(publish->owner, publish->table, table);
@@ -65,6 +67,8 @@ static void on_ready(struct ready *ready)
     struct publish *publish = CONTAINER_OF(ready, struct publish, ready);
     struct error why;
 
+    if (publish->is_held)
+        return;
     if (!publish->is_wanted || publish_now(publish, &why) == 0) {
         publish_look(publish);
         return;

@@ -49,9 +49,10 @@ struct publish {
     uint64_t adopted;          /* by all */
     const struct table *table; /* the newest, or NULL */
     bool is_wanted;            /* a new table */
+    bool is_held;              /* only publish_now() makes one */
 };
 
-/* Epochs go on after `epoch`. */
+/* Epochs go on after `epoch`. Held until the first publish_now(). */
 void publish_init(struct publish *publish, struct loop *loop, struct workers *workers,
                   struct supervisor *supervisor, publish_build_fn build, void *owner,
                   uint64_t epoch);

@@ -410,24 +410,37 @@ uint64_t workers_adopted(const struct workers *workers)
     return least;
 }
 
-/* Aborts a worker that owes an answer and does not turn; the keeper's own pauses do not count. */
+/* It does not turn: it is aborted, so that it can be seen where it was, and if that is not heard
+ * either (it may be stopped) ended by force. */
+static void end_stuck(struct workers_one *one, uint64_t step_us)
+{
+    if (one->still_us < WORKERS_STUCK_US)
+        return;
+    if (one->still_us < WORKERS_STUCK_US + step_us) {
+        log_event(LOG_ERROR, "worker.stuck", LOG_NUMBER("worker", one->number),
+                  LOG_NUMBER("pid", one->pid));
+        kill(one->pid, SIGABRT);
+        return;
+    }
+    if (one->still_us >= WORKERS_STUCK_US + WORKERS_ABORT_US)
+        kill(one->pid, SIGKILL);
+}
+
+/* The keeper's own pauses do not count: a look is one step, however late it comes. */
 static void look_at(struct workers_one *one, uint64_t step_us)
 {
     uint64_t turns = SEGMENTS_READ(one->counts->turns);
 
     send_table_to(one);
-    if (turns != one->turns || one->adopted == one->workers->epoch) {
+    if (turns != one->turns) {
         one->turns = turns;
         one->still_us = 0;
         return;
     }
+    /* Perhaps it only has nothing to do: then this gives it something. */
+    (void)!link_send(&one->link, LINK_LOOK, 0, -1);
     one->still_us += step_us;
-    if (one->still_us < WORKERS_STUCK_US)
-        return;
-    log_event(LOG_ERROR, "worker.stuck", LOG_NUMBER("worker", one->number),
-              LOG_NUMBER("pid", one->pid));
-    one->still_us = 0;
-    kill(one->pid, SIGABRT);
+    end_stuck(one, step_us);
 }
 
 static void look_after(struct timer *timer)

@@ -19,8 +19,10 @@
 
 #define WORKERS_MAX 256
 
-/* A worker that acknowledges no table and whose loop does not turn for that long is replaced. */
+/* A worker whose loop does not turn for that long, though it is asked to, is aborted; one that does
+ * not end by that within the second time is killed. */
 #define WORKERS_STUCK_US UINT64_C(5000000)
+#define WORKERS_ABORT_US UINT64_C(1000000)
 
 /* A worker that crashes is started again at once; one that does so soon after its start waits,
  * twice as long each time. */

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from balancer import BINARY, wait_until
+from load import Background
 
 FAILURE = {"message", "status"}
 
@@ -433,3 +434,19 @@ def test_in_production_the_traffic_port_has_no_classic_calls(start):
     )
     assert roost.get("/rep").status == 404
     assert roost.on_control("GET", "/rep").json()["message"]["N"] == 1
+
+
+def test_twenty_added_and_removed_under_load_lose_nothing(start):
+    roost = start("--num-servers", 3)
+    with Background(roost.url + "/home", connections=16) as load:
+        time.sleep(0.2)
+        names = [f"L{number}" for number in range(20)]
+        assert len(success_of(roost.add(20, names))) == 23
+        time.sleep(0.2)
+        assert len(success_of(roost.rm(20, names))) == 3
+        for name in names[:5]:
+            success_of(roost.add(1, [name]))
+            success_of(roost.rm(1, [name]))
+        time.sleep(0.2)
+    assert load.result.lost == 0, load.result
+    assert load.result.answers > 200
