@@ -44,7 +44,7 @@ static bool is_service_sound(const struct table *table, const struct table_servi
             return false;
     }
     if (!is_inside(table, service->replicas, service->replica_count, sizeof(struct table_replica),
-                   8) ||
+                   _Alignof(struct table_replica)) ||
         !is_inside(table, service->image, service->image_bytes, 1, BALANCE_ALIGNMENT))
         return false;
     for (unsigned i = 0; i < service->replica_count; i++) {
@@ -77,7 +77,8 @@ static bool is_sound(const struct table *table, uint64_t file_bytes)
     if (table->service_count > TABLE_SERVICES_MAX || table->listener_count > TABLE_LISTENERS_MAX ||
         !are_settings_sound(&table->settings) || !memchr(table->digest, 0, sizeof(table->digest)))
         return false;
-    if (!is_inside(table, table->services, table->service_count, sizeof(struct table_service), 8))
+    if (!is_inside(table, table->services, table->service_count, sizeof(struct table_service),
+                   _Alignof(struct table_service)))
         return false;
     for (unsigned i = 0; i < table->service_count; i++) {
         if (!is_service_sound(table, table_services(table) + i))
