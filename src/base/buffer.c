@@ -12,7 +12,8 @@
 
 void buffer_init(struct buffer *buffer, size_t limit)
 {
-    *buffer = (struct buffer){.limit = limit};
+    assert(limit <= BUFFER_LIMIT_MAX);
+    *buffer = (struct buffer){.limit = (uint32_t)limit};
 }
 
 void buffer_finish(struct buffer *buffer)
@@ -32,13 +33,13 @@ static char *make_room(struct buffer *buffer, size_t size)
     if (buffer->data && buffer->start) {
         memmove(buffer->data, buffer->data + buffer->start, held);
         buffer->start = 0;
-        buffer->end = held;
+        buffer->end = (uint32_t)held;
     }
     while (capacity < held + size)
         capacity *= 2;
     if (capacity != buffer->capacity) {
         buffer->data = memory_resize(buffer->data, capacity);
-        buffer->capacity = capacity;
+        buffer->capacity = (uint32_t)capacity;
     }
     return buffer->data + buffer->end;
 }
@@ -51,7 +52,7 @@ char *buffer_reserve(struct buffer *buffer, size_t size)
 void buffer_commit(struct buffer *buffer, size_t size)
 {
     assert(size <= buffer->capacity - buffer->end);
-    buffer->end += size;
+    buffer->end += (uint32_t)size;
 }
 
 int buffer_append(struct buffer *buffer, struct view bytes)
@@ -92,7 +93,7 @@ int buffer_print(struct buffer *buffer, const char *format, ...)
 void buffer_consume(struct buffer *buffer, size_t size)
 {
     assert(size <= buffer_size(buffer));
-    buffer->start += size;
+    buffer->start += (uint32_t)size;
     if (buffer->start == buffer->end)
         buffer->start = buffer->end = 0;
 }

@@ -7,12 +7,15 @@
 #include "base/attribute.h"
 #include "base/view.h"
 
+/* A limit may be that high. It keeps the struct small: every connection has two. */
+#define BUFFER_LIMIT_MAX (1024 * 1024 * 1024)
+
 struct buffer {
     char *data;
-    size_t start;    /* of what is left */
-    size_t end;      /* of what is there */
-    size_t capacity; /* bytes allocated */
-    size_t limit;    /* most bytes it may hold at once */
+    uint32_t start;    /* of what is left */
+    uint32_t end;      /* of what is there */
+    uint32_t capacity; /* bytes allocated */
+    uint32_t limit;    /* most bytes it may hold at once */
 };
 
 void buffer_init(struct buffer *buffer, size_t limit);

@@ -105,7 +105,7 @@ int escape_json_append(struct view text, struct buffer *out)
         size_t taken = escape_one(text, one, &written);
 
         if (written > capacity || buffer_append(out, (struct view){one, written}) < 0) {
-            out->end = out->start + before;
+            out->end = out->start + (uint32_t)before;
             return -ENOBUFS;
         }
         capacity -= written;

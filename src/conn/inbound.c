@@ -75,7 +75,6 @@ static void retire(struct inbound *inbound)
 {
     inbound->state = STATE_CLOSED;
     inbound->stream.events = NULL;
-    timer_stop(&inbound->deadline);
     ready_cancel(&inbound->again);
     list_remove(&inbound->list);
     forget_kept(inbound);
@@ -129,12 +128,12 @@ static void refuse(struct inbound *inbound, uint16_t status, enum stream_failure
 
 static void set_deadline(struct inbound *inbound, uint32_t after_ms)
 {
-    loop_start_timer(inbound->group->socks->loop, &inbound->deadline, after_ms * CLOCK_US_PER_MS);
+    sock_set_deadline(&inbound->sock, after_ms * CLOCK_US_PER_MS);
 }
 
-static void on_deadline(struct timer *timer)
+static void on_deadline(struct sock *sock)
 {
-    struct inbound *inbound = CONTAINER_OF(timer, struct inbound, deadline);
+    struct inbound *inbound = from_sock(sock);
 
     switch (inbound->state) {
     case STATE_HEAD:
@@ -492,6 +491,7 @@ static const struct sock_events sock_events_ = {
     .on_fin = on_fin,
     .on_drained = on_drained,
     .on_reset = on_reset,
+    .on_deadline = on_deadline,
 };
 
 /* ---- giving answers ---- */
@@ -757,12 +757,12 @@ void inbound_open(struct inbound_group *group, int fd, const struct address *cli
     address_ip_to_text(client, text);
     memcpy(inbound->client_ip, text, INBOUND_IP_BYTES - 1);
     buffer_init(&inbound->kept, KEPT_BYTES_MAX);
-    timer_init(&inbound->deadline, on_deadline);
     ready_init(&inbound->again, on_again);
     list_append(&group->all, &inbound->list);
     group->count++;
-    set_deadline(inbound, group->settings.header_timeout_ms);
     sock_adopt(&inbound->sock, group->socks, fd, &sock_events_);
+    if (inbound->state != STATE_CLOSED && !sock_has_deadline(&inbound->sock))
+        set_deadline(inbound, group->settings.header_timeout_ms);
 }
 
 void inbound_group_drain(struct inbound_group *group)

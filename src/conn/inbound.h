@@ -68,16 +68,15 @@ struct inbound {
     struct stream stream;
     struct inbound_group *group;
     struct list list;
-    struct timer deadline;
     struct ready again;             /* bytes in `kept` wait for their turn */
     struct buffer kept;             /* received, not yet understood */
-    size_t scanned;                 /* of the head in `kept` */
-    size_t held;                    /* bytes told by on_body and not consumed */
+    struct h1_chunk_reader *chunks; /* while a chunked body is read */
     uint64_t left;                  /* of a body with a length */
     uint64_t body_bytes;            /* of this request so far */
     uint64_t sent_before;           /* the sock's count when this answer began */
+    uint32_t held;                  /* bytes told by on_body and not consumed */
     uint32_t discarded;             /* bytes of the body, after its answer */
-    struct h1_chunk_reader *chunks; /* while a chunked body is read */
+    size_t scanned;                 /* of the head in `kept` */
     uint16_t listener;              /* index of the listener it came by */
     uint8_t state;
     uint8_t method;

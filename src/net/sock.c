@@ -472,6 +472,19 @@ static void on_sock_ready(struct ready *ready)
     sock->events->on_reset(sock, sock->error);
 }
 
+static void on_timer(struct timer *timer)
+{
+    struct sock *sock = CONTAINER_OF(timer, struct sock, timer);
+
+    sock->events->on_deadline(sock);
+}
+
+void sock_set_deadline(struct sock *sock, uint64_t after_us)
+{
+    if (!sock->destroy && !sock->is_closed)
+        loop_start_timer(sock->group->loop, &sock->timer, after_us);
+}
+
 static void init(struct sock *sock, struct sock_group *group, int fd,
                  const struct sock_events *events)
 {
@@ -482,7 +495,7 @@ static void init(struct sock *sock, struct sock_group *group, int fd,
         .receive_max = SOCK_RECEIVE_BYTES,
     };
     ready_init(&sock->ready, on_sock_ready);
-    timer_init(&sock->timer, NULL);
+    timer_init(&sock->timer, on_timer);
     buffer_init(&sock->queue, SOCK_QUEUE_BYTES_MAX);
 }
 
@@ -604,13 +617,6 @@ static void on_linger_reset(struct sock *sock, int error)
     release(sock);
 }
 
-static const struct sock_events linger_events = {
-    .on_bytes = on_linger_bytes,
-    .on_fin = on_linger_fin,
-    .on_drained = on_linger_drained,
-    .on_reset = on_linger_reset,
-};
-
 /* Written and not yet acknowledged by the other side. */
 static size_t owed(const struct sock *sock)
 {
@@ -621,23 +627,30 @@ static size_t owed(const struct sock *sock)
     return buffer_size(&sock->queue) + (size_t)unacknowledged;
 }
 
-static void on_linger_expiry(struct timer *timer)
+static void on_linger_expiry(struct sock *sock)
 {
-    struct sock *sock = CONTAINER_OF(timer, struct sock, timer);
     size_t before = sock->linger_owed;
 
     if (!buffer_size(&sock->queue)) {
         release(sock);
         return;
     }
-    sock->linger_owed = owed(sock);
+    sock->linger_owed = (uint32_t)owed(sock);
     if (sock->linger_owed < before && ++sock->linger_rounds < SOCK_LINGER_ROUNDS) {
-        loop_start_timer(sock->group->loop, timer, SOCK_LINGER_US);
+        loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);
         return;
     }
     reset_at_close(sock);
     release(sock);
 }
+
+static const struct sock_events linger_events = {
+    .on_bytes = on_linger_bytes,
+    .on_fin = on_linger_fin,
+    .on_drained = on_linger_drained,
+    .on_reset = on_linger_reset,
+    .on_deadline = on_linger_expiry,
+};
 
 void sock_close(struct sock *sock, bool lingers, sock_fn destroy)
 {
@@ -654,8 +667,7 @@ void sock_close(struct sock *sock, bool lingers, sock_fn destroy)
         return;
     }
     sock->events = &linger_events;
-    sock->linger_owed = owed(sock);
-    timer_init(&sock->timer, on_linger_expiry);
+    sock->linger_owed = (uint32_t)owed(sock);
     loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);
     sock_resume(sock);
 }

@@ -51,6 +51,8 @@ struct sock_events {
     /* Broken: `error` is a negative errno. Told once; the owner closes it. What arrived before the
      * connection broke has been delivered, but for what lay behind a pause when a write failed. */
     void (*on_reset)(struct sock *sock, int error);
+    /* The time set by sock_set_deadline() has come. May be NULL where none is set. */
+    void (*on_deadline)(struct sock *sock);
 };
 
 /*
@@ -71,21 +73,24 @@ struct sock_group {
     uint64_t sends;
 };
 
+/* A node holds tens of thousands of them: what is seldom needed is small or shared. */
 struct sock {
     struct watch watch;
     struct ready ready;
     struct sock_group *group;
     const struct sock_events *events;
-    struct garbage garbage;
-    sock_fn destroy;     /* after sock_close() */
-    struct timer timer;  /* of the lingering */
+    sock_fn destroy; /* after sock_close() */
+    union {
+        struct timer timer;     /* the owner's deadline; then that of the lingering */
+        struct garbage garbage; /* once it is closed */
+    };
     struct buffer queue; /* accepted from the owner, not yet by the kernel */
     uint64_t sent_bytes; /* taken by the kernel since the start */
     uint32_t receive_max;
     uint32_t linger_bytes;
-    uint32_t linger_rounds;
-    size_t linger_owed; /* bytes not yet at the other side when its last round began */
-    int error;          /* negative errno waiting to be told, or 0 */
+    uint32_t linger_owed; /* bytes not yet at the other side when its last round began */
+    int error;            /* negative errno waiting to be told, or 0 */
+    uint8_t linger_rounds;
     bool is_connecting : 1;
     bool is_registered : 1;
     bool is_readable : 1; /* the kernel may have more for us */
@@ -169,6 +174,15 @@ static inline void sock_limit_receive(struct sock *sock, size_t bytes)
 {
     sock->receive_max =
         bytes && bytes < SOCK_RECEIVE_BYTES ? (uint32_t)bytes : (uint32_t)SOCK_RECEIVE_BYTES;
+}
+
+/* on_deadline is called once, `after_us` from now; setting it anew puts it off or forward. Nothing
+ * happens on a sock that is closed. */
+void sock_set_deadline(struct sock *sock, uint64_t after_us);
+
+static inline bool sock_has_deadline(const struct sock *sock)
+{
+    return !sock->destroy && timer_is_running(&sock->timer);
 }
 
 /* Our FIN, after what is queued; reading goes on. */

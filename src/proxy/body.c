@@ -17,7 +17,7 @@ static void stop_holding(struct exchange *x)
 
 void body_limit_held(struct exchange *x, size_t bytes)
 {
-    x->held.limit = bytes + SOCK_RECEIVE_BYTES;
+    x->held.limit = (uint32_t)(bytes + SOCK_RECEIVE_BYTES);
 }
 
 /* Once some of it has left only the idempotent can be sent again, and of those what is short
@@ -62,7 +62,8 @@ void body_take_request(struct exchange *x, struct view bytes)
         stream_send_body(x->outbound, bytes);
     if (x->holds_body)
         hold(x, bytes);
-    if (x->outbound && may_give_credit(x->outbound, &x->request_trusted, bytes.size))
+    if (x->step == EXCHANGE_READ ||
+        (x->outbound && may_give_credit(x->outbound, &x->request_trusted, bytes.size)))
         body_give_request_credit(x);
 }
 
