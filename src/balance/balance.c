@@ -8,6 +8,10 @@
 #include "balance/digest_key.h"
 #include "balance/image.h"
 
+/* Most members that the default number of slots, and four times as many, are advised for. */
+#define ADVISED_DEFAULT_MAX 100
+#define ADVISED_MORE_MAX    300
+
 static const struct scheme *scheme_of(const struct balance_image *image)
 {
     return scheme_at(image->scheme);
@@ -84,6 +88,13 @@ void balance_digest_text(struct balance_digest digest, char text[BALANCE_DIGEST_
 bool balance_digest_equals(struct balance_digest a, struct balance_digest b)
 {
     return a.low == b.low && a.high == b.high;
+}
+
+uint32_t balance_slots_advised(size_t count)
+{
+    if (count <= ADVISED_DEFAULT_MAX)
+        return BALANCE_SLOTS_DEFAULT;
+    return count <= ADVISED_MORE_MAX ? 4 * BALANCE_SLOTS_DEFAULT : BALANCE_SLOTS_MAX;
 }
 
 const char *balance_scheme_name(unsigned number)

@@ -147,6 +147,10 @@ struct balance_digest balance_digest(const struct balance_image *image);
 void balance_digest_text(struct balance_digest digest, char text[BALANCE_DIGEST_TEXT_BYTES]);
 bool balance_digest_equals(struct balance_digest a, struct balance_digest b);
 
+/* How many slots slot-hrw should have for so many members: enough for shares within the cap and few
+ * keys moved. Advice only: the number is part of the placement and never follows the members. */
+uint32_t balance_slots_advised(size_t count);
+
 /* The names of the schemes, in order; NULL past the last. */
 const char *balance_scheme_name(unsigned number);
 const char *balance_scheme(const struct balance_image *image);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "balance/balance_plan.h"
 #include "cli/ring_members.h"
@@ -90,6 +91,16 @@ static int make_plan(const struct ring_options *options, const struct ring_membe
     return answer;
 }
 
+/* Too few slots for so many members cost evenness and moves. */
+static void advise_slots(const struct ring_options *options, size_t count)
+{
+    uint32_t advised = balance_slots_advised(count);
+
+    if (strcmp(options->balance.scheme, "slot-hrw") == 0 && options->balance.slots < advised)
+        fprintf(stderr, "roost ring plan: %zu members are better off with %u slots than with %u\n",
+                count, advised, options->balance.slots);
+}
+
 int ring_plan(const struct ring_options *options)
 {
     struct ring_members members;
@@ -104,6 +115,8 @@ int ring_plan(const struct ring_options *options)
     answer = ring_members_remove_all(&members, options->remove, &why);
     if (answer == 0)
         answer = ring_members_add_all(&members, options->add, &why);
+    if (answer == 0)
+        advise_slots(options, members.count);
     if (answer == 0)
         answer = make_plan(options, &members, &why);
     ring_members_finish(&members);

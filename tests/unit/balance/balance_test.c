@@ -260,6 +260,16 @@ static void a_member_over_its_bound_is_known(void **state)
     balance_destroy(image);
 }
 
+static void more_members_are_advised_more_slots(void **state)
+{
+    (void)state;
+    assert_int_equal(balance_slots_advised(3), 65536);
+    assert_int_equal(balance_slots_advised(100), 65536);
+    assert_int_equal(balance_slots_advised(101), 262144);
+    assert_int_equal(balance_slots_advised(300), 262144);
+    assert_int_equal(balance_slots_advised(301), 1048576);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +280,7 @@ int main(void)
         cmocka_unit_test(picking_agrees_with_walking_the_ranks),
         cmocka_unit_test(what_cannot_be_built_is_refused_with_a_sentence),
         cmocka_unit_test(the_digest_knows_what_decides_and_nothing_else),
+        cmocka_unit_test(more_members_are_advised_more_slots),
         cmocka_unit_test(a_member_over_its_bound_is_known),
     };
 
