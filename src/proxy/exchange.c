@@ -12,12 +12,9 @@
 #include "proxy/body.h"
 #include "proxy/compat.h"
 #include "proxy/forward.h"
-#include "proxy/key.h"
+#include "proxy/prepare.h"
 #include "proxy/record.h"
 #include "proxy/route.h"
-
-/* Room for the value of X-Roost-Link. */
-#define LINK_VALUE_BYTES 96
 
 static const struct stream_events client_events;
 static const struct stream_events outbound_events;
@@ -87,54 +84,6 @@ static enum exchange_step refuse(struct exchange *x, uint16_t status, const char
 
 /* ---- route, key ---- */
 
-/* Memory for the head as it will be sent: pooled where it fits. */
-static void take_text(struct exchange *x, size_t bytes)
-{
-    x->is_text_pooled = bytes <= PROXY_TEXT_BYTES;
-    x->text = x->is_text_pooled ? pool_take(&x->proxy->texts) : memory_allocate(bytes);
-}
-
-/* Where the method and target stand in the text that was written. */
-static void find_first_line(struct exchange *x)
-{
-    struct view line = {x->text, x->text_bytes};
-
-    x->method_text = view_first(line, view_find(line, ' '));
-    line = view_after(line, x->method_text.size + 1);
-    x->target = view_first(line, view_find(line, ' '));
-}
-
-/* What is kept points into the text: the received bytes are gone when this callback returns. */
-static void write_request(struct exchange *x, const struct forward_request *given)
-{
-    const struct head *head = x->news.request;
-    /* The host stands in two fields. */
-    size_t bytes = forward_request_bytes(head) + 2 * (given->default_host.size + head->host.size);
-    struct h1_writer writer;
-
-    take_text(x, bytes);
-    h1_write_init(&writer, x->text, x->is_text_pooled ? PROXY_TEXT_BYTES : bytes);
-    forward_request_head(&writer, head, given);
-    assert(!writer.is_full);
-    x->text_bytes = h1_write_result(&writer).size;
-    find_first_line(x);
-    x->request_id = record_find_field((struct view){x->text, x->text_bytes}, VIEW("X-Request-ID"));
-    x->host = record_find_field((struct view){x->text, x->text_bytes}, VIEW("Host"));
-}
-
-static void write_link_request(struct exchange *x)
-{
-    char link[LINK_VALUE_BYTES];
-
-    snprintf(link, sizeof(link), "loopback=%d; ip=%.*s", x->from.is_loopback,
-             VIEW_ARGUMENTS(x->from.ip));
-    write_request(x, &(struct forward_request){
-                         .client_ip = x->from.peer,
-                         .default_host = VIEW("localhost"),
-                         .link = view_of(link),
-                     });
-}
-
 static enum exchange_step step_route(struct exchange *x)
 {
     const struct head *head = x->news.request;
@@ -158,7 +107,7 @@ static enum exchange_step step_route(struct exchange *x)
     case ROUTE_LINK:
         x->is_link = true;
         x->why = "classic API";
-        write_link_request(x);
+        prepare_link_request(x);
         return EXCHANGE_LINK;
     case ROUTE_HEALTH:
         x->why = "health check";
@@ -170,33 +119,26 @@ static enum exchange_step step_route(struct exchange *x)
     }
 }
 
-static bool wants_html(const struct head *head)
-{
-    const struct field *accept = head_find_named(head, VIEW("Accept"));
-
-    return accept &&
-           memmem(accept->value.data, accept->value.size, "text/html", strlen("text/html"));
-}
-
 static enum exchange_step step_key(struct exchange *x)
 {
     const struct table_service *service = service_of(x);
-    struct key key;
 
     proxy_earn_retry(x->proxy, service);
     body_limit_held(x, service->rules.retry_body_bytes);
-    key_find(x->proxy->table, service, x->news.request, x->from.ip, &key);
-    x->hash = balance_hash(table_image(x->proxy->table, service), key.text,
-                           &x->proxy->services[x->service].load);
-    if (x->is_root)
-        x->wants_html = wants_html(x->news.request);
-    write_request(x, &(struct forward_request){
-                         .client_ip = x->from.peer,
-                         .default_host = view_of(service->name),
-                         .request_id = key.is_drawn ? key.text : (struct view){NULL, 0},
-                         .is_trusted = x->from.is_trusted,
-                     });
-    return EXCHANGE_PICK;
+    return prepare_request(x, service) ? EXCHANGE_READ : EXCHANGE_PICK;
+}
+
+static enum exchange_step step_read(struct exchange *x)
+{
+    const struct table_service *service = service_of(x);
+
+    if (x->news.is_client_gone)
+        return EXCHANGE_FINISH;
+    if (x->news.has_expired)
+        return refuse(x, 408, "the body did not arrive in time");
+    if (!service)
+        return EXCHANGE_PICK;
+    return prepare_key_from_body(x, service) ? EXCHANGE_PICK : EXCHANGE_READ;
 }
 
 /* ---- pick, link, connect ---- */
@@ -256,6 +198,7 @@ static void place_of(const struct exchange *x, struct outbound_place *place)
         .incarnation = seat->incarnation,
         .address = table_replicas(x->proxy->table, service)[seat->member].address,
         .is_checked = !head_is_idempotent(x->method),
+        .is_fresh = x->attempts > 0,
     };
 }
 
@@ -550,11 +493,11 @@ static enum exchange_step step_finish(struct exchange *x)
 typedef enum exchange_step (*step_fn)(struct exchange *x);
 
 static const step_fn steps[] = {
-    [EXCHANGE_ROUTE] = step_route,     [EXCHANGE_KEY] = step_key,
-    [EXCHANGE_PICK] = step_pick,       [EXCHANGE_LINK] = step_link,
-    [EXCHANGE_CONNECT] = step_connect, [EXCHANGE_AWAIT] = step_await,
-    [EXCHANGE_RETRY] = step_retry,     [EXCHANGE_RELAY] = step_relay,
-    [EXCHANGE_FINISH] = step_finish,
+    [EXCHANGE_ROUTE] = step_route, [EXCHANGE_READ] = step_read,
+    [EXCHANGE_KEY] = step_key,     [EXCHANGE_PICK] = step_pick,
+    [EXCHANGE_LINK] = step_link,   [EXCHANGE_CONNECT] = step_connect,
+    [EXCHANGE_AWAIT] = step_await, [EXCHANGE_RETRY] = step_retry,
+    [EXCHANGE_RELAY] = step_relay, [EXCHANGE_FINISH] = step_finish,
 };
 
 void exchange_run(struct exchange *x)
@@ -578,6 +521,8 @@ static void on_client_body(struct stream *stream, struct view bytes)
 
     body_take_request(x, bytes);
     await_progress(x);
+    if (x->step == EXCHANGE_READ)
+        exchange_run(x);
 }
 
 static void on_client_end(struct stream *stream, const struct field *trailers, unsigned count)
@@ -588,7 +533,7 @@ static void on_client_end(struct stream *stream, const struct field *trailers, u
     body_end_request(x, trailers, count);
     if (x->step == EXCHANGE_AWAIT)
         await_progress(x);
-    if (x->is_tunnel && x->is_answer_whole)
+    if (x->step == EXCHANGE_READ || (x->is_tunnel && x->is_answer_whole))
         exchange_run(x);
 }
 

@@ -2,14 +2,15 @@
  * One request and its answer, from the client's whole head to the last byte of the answer.
  *
  * It knows two streams and no socket. What the streams tell is put down as news, then
- * exchange_run() takes the step that the news allow: route -> key -> pick -> connect -> await ->
- * relay -> finish. A step does what it can and returns the next one; returning itself means "wait
- * for news".
+ * exchange_run() takes the step that the news allow: route -> key (-> read) -> pick -> connect ->
+ * await -> relay -> finish. A step does what it can and returns the next one; returning itself
+ * means "wait for news".
  *
  * Owner: the proxy it belongs to (its pool), from exchange_begin() until it is finished.
  */
 #pragma once
 
+#include "proxy/key.h"
 #include "proxy/pick.h"
 #include "proxy/proxy.h"
 
@@ -24,6 +25,7 @@
 enum exchange_step {
     EXCHANGE_ROUTE,   /* whose is it? */
     EXCHANGE_KEY,     /* what is it placed by? */
+    EXCHANGE_READ,    /* its key may be in the body: waits for enough of it */
     EXCHANGE_PICK,    /* which replica? */
     EXCHANGE_LINK,    /* a classic call: waits for a stream to the keeper */
     EXCHANGE_CONNECT, /* the request goes out */
@@ -74,10 +76,15 @@ struct exchange {
     /* The request. */
     char *text; /* its head as it is sent, or NULL */
     size_t text_bytes;
+    size_t text_capacity;
     bool is_text_pooled;
     struct view method_text; /* into `text` */
     struct view target;
     struct view host;
+    char drawn_key[KEY_DRAWN_BYTES]; /* of a request whose key may be in its body, until that is
+                                        known */
+    uint8_t drawn_key_bytes;
+    uint8_t key_source;     /* place of the source whose key `hash` is of */
     struct view request_id; /* into `text`, or empty */
     enum method method;
     struct body_framing body;

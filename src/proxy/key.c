@@ -125,7 +125,7 @@ static bool find_client_ip(struct view name, const struct table_key *source,
 static bool find_json(struct view name, const struct table_key *source, const struct head *head,
                       struct view client_ip, struct key *key)
 {
-    /* The body is not here yet: the source counts as not there. */
+    /* No head has it: see key_find_in_body(). */
     (void)name;
     (void)source;
     (void)head;
@@ -180,4 +180,31 @@ void key_find(const struct table *table, const struct table_service *service,
     }
     key->source = service->key_count;
     key->text = (struct view){"", 0};
+}
+
+bool key_is_in_body(const struct table_service *service, unsigned source)
+{
+    for (unsigned i = 0; i < source && i < service->key_count; i++) {
+        if (service->keys[i].kind == TABLE_KEY_JSON)
+            return true;
+    }
+    return false;
+}
+
+enum json_pointer_result key_find_in_body(const struct table *table,
+                                          const struct table_service *service, unsigned source,
+                                          struct view body, bool is_all, struct view *key)
+{
+    for (unsigned i = 0; i < source && i < service->key_count; i++) {
+        enum json_pointer_result result;
+
+        if (service->keys[i].kind != TABLE_KEY_JSON)
+            continue;
+        result = json_pointer_find(body, table_text(table, service->keys[i].text), key);
+        if (result == JSON_POINTER_FOUND && key->size)
+            return result;
+        if (result == JSON_POINTER_MORE && !is_all)
+            return result;
+    }
+    return JSON_POINTER_ABSENT;
 }

@@ -48,6 +48,8 @@ struct rig {
     struct table_rules rules;
     enum table_compat compat;
     uint64_t epoch;
+    const struct table_key_spec *keys; /* NULL: the default ones */
+    unsigned key_count;
     unsigned streams_wanted;
 };
 
@@ -117,6 +119,10 @@ static inline void rig_publish(struct rig *rig)
     struct error why;
     int fd;
 
+    if (rig->keys) {
+        service.keys = rig->keys;
+        service.key_count = rig->key_count;
+    }
     for (unsigned i = 0; i < rig->count; i++)
         members[i] = (struct balance_member){rig->replicas[i].name, 1, i + 1};
     balance_destroy(rig->image);

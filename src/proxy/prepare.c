@@ -1,0 +1,153 @@
+#include "proxy/prepare.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "proxy/body.h"
+#include "proxy/forward.h"
+#include "proxy/json_pointer.h"
+#include "proxy/record.h"
+
+/* Room for the value of X-Roost-Link. */
+#define LINK_VALUE_BYTES 96
+
+/* Memory for the head as it will be sent: pooled where it fits. */
+static void take_text(struct exchange *x, size_t bytes)
+{
+    x->is_text_pooled = bytes <= PROXY_TEXT_BYTES;
+    x->text_capacity = x->is_text_pooled ? PROXY_TEXT_BYTES : bytes;
+    x->text = x->is_text_pooled ? pool_take(&x->proxy->texts) : memory_allocate(bytes);
+}
+
+/* Where the method and target stand in the text that was written. */
+static void find_first_line(struct exchange *x)
+{
+    struct view line = {x->text, x->text_bytes};
+
+    x->method_text = view_first(line, view_find(line, ' '));
+    line = view_after(line, x->method_text.size + 1);
+    x->target = view_first(line, view_find(line, ' '));
+}
+
+static void find_request_id(struct exchange *x)
+{
+    x->request_id = record_find_field((struct view){x->text, x->text_bytes}, VIEW("X-Request-ID"));
+}
+
+/* What is kept points into the text: the received bytes are gone when this callback returns. */
+static void write_request(struct exchange *x, const struct forward_request *given)
+{
+    const struct head *head = x->news.request;
+    /* The host stands in two fields. */
+    size_t bytes = forward_request_bytes(head) + 2 * (given->default_host.size + head->host.size);
+    struct h1_writer writer;
+
+    take_text(x, bytes);
+    h1_write_init(&writer, x->text, x->text_capacity);
+    forward_request_head(&writer, head, given);
+    assert(!writer.is_full);
+    x->text_bytes = h1_write_result(&writer).size;
+    find_first_line(x);
+    find_request_id(x);
+    x->host = record_find_field((struct view){x->text, x->text_bytes}, VIEW("Host"));
+}
+
+void prepare_link_request(struct exchange *x)
+{
+    char link[LINK_VALUE_BYTES];
+
+    snprintf(link, sizeof(link), "loopback=%d; ip=%.*s", x->from.is_loopback,
+             VIEW_ARGUMENTS(x->from.ip));
+    write_request(x, &(struct forward_request){
+                         .client_ip = x->from.peer,
+                         .default_host = VIEW("localhost"),
+                         .link = view_of(link),
+                     });
+}
+
+static bool wants_html(const struct head *head)
+{
+    const struct field *accept = head_find_named(head, VIEW("Accept"));
+
+    return accept &&
+           memmem(accept->value.data, accept->value.size, "text/html", strlen("text/html"));
+}
+
+static void hash_key(struct exchange *x, const struct table_service *service, struct view key)
+{
+    x->hash = balance_hash(table_image(x->proxy->table, service), key,
+                           &x->proxy->services[x->service].load);
+}
+
+static bool has_body(const struct exchange *x)
+{
+    return x->body.kind == FRAMING_CHUNKED || (x->body.kind == FRAMING_LENGTH && x->body.length);
+}
+
+/* A drawn key becomes the request's id only when it is known that no other key is there. */
+static void put_drawn_key_by(struct exchange *x, const struct key *key)
+{
+    if (!key->is_drawn)
+        return;
+    x->drawn_key_bytes = (uint8_t)key->text.size;
+    memcpy(x->drawn_key, key->text.data, key->text.size);
+}
+
+bool prepare_request(struct exchange *x, const struct table_service *service)
+{
+    const struct head *head = x->news.request;
+    struct forward_request given = {
+        .client_ip = x->from.peer,
+        .default_host = view_of(service->name),
+        .is_trusted = x->from.is_trusted,
+    };
+    struct key key;
+    bool waits;
+
+    key_find(x->proxy->table, service, head, x->from.ip, &key);
+    waits = has_body(x) && key_is_in_body(service, key.source);
+    x->key_source = (uint8_t)key.source;
+    x->wants_html = x->is_root && wants_html(head);
+    if (waits) {
+        put_drawn_key_by(x, &key);
+        body_limit_held(x, JSON_POINTER_BYTES_MAX > service->rules.retry_body_bytes
+                               ? JSON_POINTER_BYTES_MAX
+                               : service->rules.retry_body_bytes);
+    } else if (key.is_drawn) {
+        given.request_id = key.text;
+    }
+    hash_key(x, service, key.text);
+    write_request(x, &given);
+    return waits;
+}
+
+static void add_request_id(struct exchange *x)
+{
+    struct h1_writer writer;
+
+    h1_write_init(&writer, x->text + x->text_bytes, x->text_capacity - x->text_bytes);
+    h1_write_field(&writer, VIEW("X-Request-ID"), (struct view){x->drawn_key, x->drawn_key_bytes});
+    assert(!writer.is_full);
+    x->text_bytes += h1_write_result(&writer).size;
+    find_request_id(x);
+}
+
+bool prepare_key_from_body(struct exchange *x, const struct table_service *service)
+{
+    struct view body = view_first(buffer_view(&x->held), JSON_POINTER_BYTES_MAX);
+    bool is_all = x->is_request_whole || body.size == JSON_POINTER_BYTES_MAX || !x->holds_body;
+    struct view key;
+
+    switch (key_find_in_body(x->proxy->table, service, x->key_source, body, is_all, &key)) {
+    case JSON_POINTER_FOUND:
+        hash_key(x, service, key);
+        return true;
+    case JSON_POINTER_MORE:
+        return false;
+    default:
+        if (x->drawn_key_bytes)
+            add_request_id(x);
+        return true;
+    }
+}

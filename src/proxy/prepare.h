@@ -1,0 +1,17 @@
+/*
+ * What is made of a request's head while it is there: the text that attempts send, and the hash
+ * that places it.
+ */
+#pragma once
+
+#include "proxy/exchange.h"
+
+/* Writes the request for a replica of `service` and hashes its key. True where the key may be in
+ * the body: then prepare_key_from_body() decides. */
+bool prepare_request(struct exchange *x, const struct table_service *service);
+
+/* Looks for the key in what is held of the body. False where more of it is needed. */
+bool prepare_key_from_body(struct exchange *x, const struct table_service *service);
+
+/* Writes the request for the keeper, which learns who asks and by which kind of listener. */
+void prepare_link_request(struct exchange *x);
