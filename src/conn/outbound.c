@@ -219,7 +219,7 @@ int outbound_start(struct outbound_pool *pool, const struct outbound_place *wher
                    uint32_t connect_ms, const struct stream_events *events, void *holder,
                    struct stream **stream)
 {
-    struct outbound *outbound = take_idle(pool, where);
+    struct outbound *outbound = where->is_fresh ? NULL : take_idle(pool, where);
 
     assert(where->place < OUTBOUND_PLACES_MAX);
     if (!outbound) {

@@ -37,6 +37,7 @@ struct outbound_place {
     struct address address;
     bool is_checked; /* an idle connection is asked first whether it still stands: for what cannot
                         be sent again */
+    bool is_fresh;   /* no idle connection will do: for what has failed on one before */
 };
 
 struct outbound {
