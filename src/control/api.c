@@ -41,6 +41,7 @@ static void check_over(struct api_request *request)
 {
     if (request->stream || request->holds || list_is_empty(&request->list))
         return;
+    timer_stop(&request->delay);
     list_remove(&request->list);
     loop_dispose(request->api->control.inbounds.socks->loop, &request->garbage, destroy_request);
 }
@@ -327,7 +328,14 @@ static void read_link_field(struct api_request *request, const struct head *head
         (void)!view_to_text(view_after(rest, 3), request->client, sizeof(request->client));
 }
 
-/* True where it may go on; otherwise it has been answered. */
+static void on_delayed(struct timer *timer)
+{
+    struct api_request *request = CONTAINER_OF(timer, struct api_request, delay);
+
+    api_fail(request, request->refused, "%s", request->refusal.text);
+}
+
+/* True where it may go on; otherwise it has been answered, or will be a while later. */
 static bool is_allowed(struct api_request *request, const struct head *head)
 {
     struct security_question question = {
@@ -335,17 +343,22 @@ static bool is_allowed(struct api_request *request, const struct head *head)
         .is_mutation = request->route->flags & API_MUTATION,
         .is_traffic = request->is_traffic,
     };
-    struct error why;
-    uint16_t status;
+    struct loop *loop = request->api->control.inbounds.socks->loop;
+    struct security *security = &request->api->security;
+    uint64_t delay_us;
 
     if (request->route->flags & API_OPEN)
         return true;
     if (request->is_traffic)
         read_link_field(request, head, &question);
-    status = security_check(&request->api->security, &question, &why);
-    if (status == 0)
+    request->refused = security_check(security, &question, &request->refusal);
+    if (request->refused == 0)
         return true;
-    api_fail(request, status, "%s", why.text);
+    delay_us = security_guess_delay_us(security, head, loop->now_us);
+    if (delay_us)
+        loop_start_timer(loop, &request->delay, delay_us);
+    else
+        on_delayed(&request->delay);
     return false;
 }
 
@@ -373,7 +386,8 @@ static void on_end(struct stream *stream, const struct field *trailers, unsigned
 
     (void)trailers;
     (void)count;
-    request->route->handle(request);
+    if (!request->refused)
+        request->route->handle(request);
 }
 
 static void on_drained(struct stream *stream)
@@ -424,6 +438,7 @@ static struct api_request *begin_request(struct inbound *inbound, struct stream 
     request->is_traffic = door->is_traffic;
     request->method = head->method;
     memcpy(request->client, inbound->client_ip, sizeof(request->client));
+    timer_init(&request->delay, on_delayed);
     buffer_init(&request->body, API_BODY_BYTES_MAX);
     buffer_init(&request->fields, FIELDS_BYTES_MAX);
     buffer_init(&request->answer, API_ANSWER_BYTES_MAX);
@@ -445,8 +460,7 @@ static void on_request(struct inbound *inbound, struct stream *stream, const str
     if (!request->route || !is_allowed(request, head))
         return;
     copy_field(head, VIEW("If-Match"), request->if_match, sizeof(request->if_match));
-    copy_field(head, VIEW("Last-Event-ID"), request->last_event_id,
-               sizeof(request->last_event_id));
+    copy_field(head, VIEW("Last-Event-ID"), request->last_event_id, sizeof(request->last_event_id));
     if (head->body.kind == FRAMING_LENGTH && head->body.length > API_BODY_BYTES_MAX) {
         too_large(request);
         return;

@@ -68,8 +68,11 @@ struct api_request {
     const struct api_route *route;
     enum method method;
     bool is_traffic;
-    bool is_long;   /* its answer has begun and goes on: events */
-    unsigned holds; /* whoever answers later */
+    struct timer delay;   /* until a guess is answered ... */
+    uint16_t refused;     /* ... with this status, 0: it was not refused ... */
+    struct error refusal; /* ... and this sentence */
+    bool is_long;         /* its answer has begun and goes on: events */
+    unsigned holds;       /* whoever answers later */
     unsigned part_count;
     char parts[API_PARTS_MAX][API_PART_BYTES]; /* what stood at each "*", decoded */
     char path[API_PATH_BYTES_MAX];

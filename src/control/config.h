@@ -191,6 +191,7 @@ struct config_health {
     uint32_t fall; /* misses */
     uint32_t rise; /* successes */
     uint32_t start_ms;
+    uint32_t warm_ms; /* 0: none */
 };
 
 struct config_timeouts {

@@ -180,6 +180,8 @@ const struct config_field config_fields[] = {
      .help = "Successes in a row that make a replica that was down up again."},
     {"services[].health.start", CONFIG_DURATION, SERVICE(health.start_ms), RANGE(10, DAY_MS), .fallback = "10s",
      .help = "How long a new replica may take until it is ready."},
+    {"services[].health.warm", CONFIG_DURATION, SERVICE(health.warm_ms), RANGE(0, DAY_MS), .fallback = "0s",
+     .help = "How long a new or healed replica gets a growing part of its keys; 0s: all of them at once."},
 
     {"services[].timeouts", CONFIG_SECTION, .help = "How long one request may wait for what."},
     {"services[].timeouts.connect", CONFIG_DURATION, SERVICE(timeouts.connect_ms), RANGE(1, DAY_MS), .fallback = "500ms",

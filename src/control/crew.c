@@ -676,6 +676,7 @@ static void make_plan(struct crew *crew, struct driver *driver)
                 .start_ms = health->start_ms,
             },
         .grace_ms = GRACE_MS,
+        .warming_ms = health->warm_ms,
         .hang_ms = HANG_MS,
     };
     snprintf(crew->plan.health.path, sizeof(crew->plan.health.path), "%s", health->path);

@@ -501,6 +501,7 @@ static void init_parts(struct keeper *keeper)
     events_init(&keeper->events, clock_wall_ms());
     events_pool_init(&keeper->pool_events, &keeper->events, config->service_count);
     api_init(&keeper->api, keeper, &keeper->socks, &rules);
+    tick_init(&keeper->tick, config, keeper->states, &keeper->supervisor, &keeper->workers);
     ready_init(&keeper->look, on_look);
     timer_init(&keeper->start_limit, on_start_limit);
     timer_init(&keeper->look_again, on_look_again);
@@ -564,6 +565,7 @@ static void finish_parts(struct keeper *keeper)
     descriptor_close(&keeper->signals.fd);
     timer_stop(&keeper->start_limit);
     timer_stop(&keeper->look_again);
+    tick_finish(&keeper->tick);
     ready_cancel(&keeper->look);
     if (keeper->phase >= KEEPER_DRAINING)
         takeover_kill(&keeper->takeover);

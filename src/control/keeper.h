@@ -20,6 +20,7 @@
 #include "control/publish.h"
 #include "control/state.h"
 #include "control/takeover.h"
+#include "control/tick.h"
 #include "control/workers.h"
 #include "net/listener.h"
 
@@ -46,6 +47,7 @@ struct keeper {
     struct crew *crews; /* one for each service */
     struct api api;
     struct picture picture;
+    struct tick tick;
     struct events events;
     struct events_pool pool_events;
     struct state *state;

@@ -30,6 +30,8 @@ static void on_state(void *owner, struct replica *replica, enum replica_state be
     struct keeper *keeper = owner;
     enum seat_state state = live_seat_state(replica->state);
 
+    if (replica->state == REPLICA_WARMING)
+        tick_warm(&keeper->tick, replica);
     segments_set_state(keeper->states, replica->seat, replica->incarnation, state);
     events_pool_state(&keeper->pool_events, replica, before);
     if (state == SEAT_DOWN || state == SEAT_DEAD)

@@ -65,6 +65,27 @@ static bool has_token(const struct security *security, const struct head *head)
                            view_of(security->rules.token));
 }
 
+uint64_t security_guess_delay_us(struct security *security, const struct head *head,
+                                 uint64_t now_us)
+{
+    uint64_t delay_us = SECURITY_DELAY_US;
+
+    if (!security->rules.token || !head_find_named(head, VIEW("Authorization")) ||
+        has_token(security, head))
+        return 0;
+    if (now_us >= security->guessed_us + SECURITY_CALM_US)
+        security->guesses = 0;
+    security->guessed_us = now_us;
+    if (++security->guesses <= SECURITY_FREE_GUESSES)
+        return 0;
+    for (unsigned i = SECURITY_FREE_GUESSES + 1; i < security->guesses; i++) {
+        delay_us *= 2;
+        if (delay_us >= SECURITY_DELAY_MOST_US)
+            return SECURITY_DELAY_MOST_US;
+    }
+    return delay_us;
+}
+
 /* Whether a browser says that another site's page asks. */
 static bool is_foreign(const struct head *head)
 {

@@ -20,8 +20,17 @@ struct security_rules {
     unsigned host_count;
 };
 
+/* So many wrong tokens are answered at once; each further one takes longer, up to the most. After
+ * the calm they are forgotten. */
+#define SECURITY_FREE_GUESSES  3
+#define SECURITY_DELAY_US      UINT64_C(100000)
+#define SECURITY_DELAY_MOST_US UINT64_C(2000000)
+#define SECURITY_CALM_US       UINT64_C(60000000)
+
 struct security {
     struct security_rules rules;
+    unsigned guesses; /* wrong tokens lately */
+    uint64_t guessed_us;
     char own_name[SECURITY_HOST_BYTES];
 };
 
@@ -39,6 +48,10 @@ void security_init(struct security *security, const struct security_rules *rules
 /* 0 where it may be done, else the status to answer (401, 403, 421) with a sentence. */
 uint16_t security_check(const struct security *security, const struct security_question *question,
                         struct error *why);
+
+/* Was a token given that is not ours? Counts it, and says how long its answer is to wait. */
+uint64_t security_guess_delay_us(struct security *security, const struct head *head,
+                                 uint64_t now_us);
 
 /* Equal? Takes the same time wherever they differ; only the length of what was given shows. */
 bool security_equals(struct view given, struct view secret);

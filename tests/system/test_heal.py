@@ -179,3 +179,24 @@ services:
         wait_until(lambda: len(roost.pids_with("sleep 4321")) == 1, 5)
     assert roost.terminate() == 0
     wait_until(lambda: not roost.pids(), 5)
+
+
+WARM = """
+compat: assignment
+services:
+  - name: web
+    health: {warm: 2s}
+    replicas: {driver: process, count: 2}
+"""
+
+
+def test_a_healed_replica_warms_up_where_that_is_wanted(start):
+    roost = start(config=WARM)
+    wait_until(lambda: all_up(roost, 2), 5)
+    os.kill(roost.pids_with(" replica")[0], signal.SIGKILL)
+    wait_until(lambda: "warming" in roost.states().values(), 5)
+    name = next(name for name, state in roost.states().items() if state == "warming")
+    early = sum(name[-1] in roost.get("/home").json()["message"] for _ in range(100))
+    wait_until(lambda: all_up(roost, 2), 5)
+    late = sum(name[-1] in roost.get("/home").json()["message"] for _ in range(100))
+    assert early < 40 < late + 10, (early, late)

@@ -210,6 +210,48 @@ static void reading_the_traffic_port_is_free_to_any_host(void **state)
     assert_int_equal(421, security_check(&security, &question, &why));
 }
 
+static uint64_t guess(struct security *security, const char *token, uint64_t now_us)
+{
+    struct field fields[] = {field("Authorization", token)};
+    struct head head = head_with("localhost", fields, 1);
+
+    return security_guess_delay_us(security, &head, now_us);
+}
+
+static void wrong_tokens_take_longer_and_longer(void **state)
+{
+    struct security_rules rules = {.token = TOKEN};
+    struct security security;
+    uint64_t before_us = 0;
+
+    (void)state;
+    security_init(&security, &rules);
+    for (int i = 0; i < SECURITY_FREE_GUESSES; i++)
+        assert_int_equal(0, guess(&security, "Bearer wrong", 1));
+    assert_int_equal(SECURITY_DELAY_US, guess(&security, "Bearer wrong", 1));
+    for (int i = 0; i < 1000; i++) {
+        uint64_t delay_us = guess(&security, "Bearer wrong", 1);
+
+        assert_true(delay_us >= before_us);
+        before_us = delay_us;
+    }
+    assert_int_equal(SECURITY_DELAY_MOST_US, before_us);
+    assert_int_equal(0, guess(&security, "Bearer " TOKEN, 1));
+    assert_int_equal(0, guess(&security, "Bearer wrong", 1 + SECURITY_CALM_US));
+}
+
+static void who_gives_no_token_does_not_guess(void **state)
+{
+    struct security_rules rules = {.token = TOKEN};
+    struct head head = head_with("localhost", NULL, 0);
+    struct security security;
+
+    (void)state;
+    security_init(&security, &rules);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(0, security_guess_delay_us(&security, &head, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +263,8 @@ int main(void)
         cmocka_unit_test(the_traffic_port_takes_changes_by_loopback_token_or_setting),
         cmocka_unit_test(pages_of_other_sites_change_nothing),
         cmocka_unit_test(hosts_are_ours_whatever_the_port),
+        cmocka_unit_test(wrong_tokens_take_longer_and_longer),
+        cmocka_unit_test(who_gives_no_token_does_not_guess),
         cmocka_unit_test(reading_the_traffic_port_is_free_to_any_host),
     };
 
