@@ -220,40 +220,69 @@ static void fill_last(struct slot_table *table, uint32_t slot, uint64_t word)
     table->ranks[slot] = (word & lanes_below(LAST)) | (uint64_t)place << (16 * LAST);
 }
 
-/* Whether `place` stands before `other` in the slot's order. */
-static bool is_before(const struct slot_table *table, uint32_t slot, unsigned place, unsigned other)
-{
-    const struct balance_entry *a = &table->members[place];
-    const struct balance_entry *b = &table->members[other];
+/* A member in one slot's order while it is compared with others. */
+struct standing {
+    const struct balance_entry *member;
+    uint64_t slot_hash;
     uint64_t h;
-    uint64_t other_h;
+    uint64_t cost; /* of those compared by it; UNKNOWN where the hash was enough */
+};
 
-    if (other == BALANCE_NONE)
-        return true;
-    h = slot_cost_pair(table->hashes[slot], a->low, a->high);
-    other_h = slot_cost_pair(table->hashes[slot], b->low, b->high);
+#define UNKNOWN UINT64_MAX
+
+static struct standing stand(const struct slot_table *table, uint32_t slot, unsigned place)
+{
+    const struct balance_entry *member = &table->members[place];
+    uint64_t hash = table->hashes[slot];
+
+    return (struct standing){member, hash, slot_cost_pair(hash, member->low, member->high),
+                             UNKNOWN};
+}
+
+/* Whether `a` stands before `b`. */
+static bool is_before(const struct slot_table *table, struct standing *a, struct standing *b)
+{
     /* Of equal weights the lower hash costs less, unless the two are so near that rounding could
      * tie them. */
-    if (LIKELY(table->is_even && (h < other_h ? other_h - h : h - other_h) > TIE_DISTANCE))
-        return h < other_h;
-    return is_cheaper(slot_cost(h, a->inverse), a->low, slot_cost(other_h, b->inverse), b->low);
+    if (table->is_even && LIKELY((a->h < b->h ? b->h - a->h : a->h - b->h) > TIE_DISTANCE))
+        return a->h < b->h;
+    if (a->cost == UNKNOWN)
+        a->cost = slot_cost(a->h, a->member->inverse);
+    b->cost = slot_cost(b->h, b->member->inverse);
+    return is_cheaper(a->cost, a->member->low, b->cost, b->member->low);
 }
 
 /* Puts the member where it belongs among the four, if it does; it is in no lane. */
 static void insert_member(struct slot_table *table, uint32_t slot, uint16_t place)
 {
+    struct standing standing = stand(table, slot, place);
+    struct standing last = standing; /* who is the fourth then */
     uint64_t word = table->ranks[slot];
     unsigned rank = RANKS;
-    unsigned last;
 
-    while (rank > 0 && is_before(table, slot, place, lane(word, rank - 1)))
-        rank--;
+    for (; rank > 0; rank--) {
+        unsigned other = lane(word, rank - 1);
+        struct standing standing_other;
+
+        if (other == BALANCE_NONE)
+            continue;
+        standing_other = stand(table, slot, other);
+        if (!is_before(table, &standing, &standing_other))
+            break;
+        if (rank == LAST)
+            last = standing_other;
+    }
     if (rank == RANKS)
         return;
+    if (rank == LAST)
+        last = standing;
     word = insert_lane(word, rank, place);
-    last = lane(word, LAST);
     table->ranks[slot] = word;
-    table->lasts[slot] = last == BALANCE_NONE ? SLOT_COST_NONE : cost_of(table, slot, last);
+    if (lane(word, LAST) == BALANCE_NONE)
+        table->lasts[slot] = SLOT_COST_NONE;
+    else
+        table->lasts[slot] =
+            last.cost == UNKNOWN ? slot_cost(last.h, last.member->inverse) : last.cost;
 }
 
 /* Slots from `start` on whose ranks hold `place`. */
