@@ -6,6 +6,7 @@
 #include "base/attribute.h"
 
 #include "cli/check.h"
+#include "cli/ctl.h"
 #include "cli/load.h"
 #include "cli/replica.h"
 #include "cli/ring.h"
@@ -22,6 +23,7 @@ struct word {
 
 static const struct word words[] = {
     {"serve", serve_main, "the balancer and its replicas"},
+    {"ctl", ctl_main, "asks a running balancer, or changes its pool"},
     {"stop", stop_main, "drains and ends what belongs to a state folder"},
     {"ring", ring_main, "the hash library without a server: pick, shares, plan, compare, replay"},
     {"load", load_main, "an asynchronous HTTP load generator"},

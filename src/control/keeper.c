@@ -21,6 +21,7 @@
 #include "control/leftover.h"
 #include "control/live.h"
 #include "control/recruit.h"
+#include "control/signpost.h"
 #include "proxy/access_log.h"
 
 /* What the control port and the links together may queue. */
@@ -524,6 +525,9 @@ static int start(struct keeper *keeper, struct error *why)
     result = bind_traffic(keeper, why);
     if (result == 0)
         result = bind_control(keeper, why);
+    if (result == 0)
+        result = signpost_write(&keeper->folder, keeper->control_addresses, keeper->control_count,
+                                why);
     if (result < 0)
         return result;
     say_addresses(keeper);
