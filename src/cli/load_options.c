@@ -348,6 +348,7 @@ static int make_head(const struct given *given, struct load_options *options, st
         load_template_begin(head, method, url.target, why) < 0 ||
         add_fields(given, head, url.host, why) < 0 || place_keys(given, options, why) < 0)
         return -EINVAL;
+    options->plan.is_closing = given->is_closing;
     if (given->is_closing && load_template_close(head, why) < 0)
         return -EINVAL;
     return load_url_resolve(&url, &options->plan.address, why);

@@ -156,13 +156,11 @@ static const struct stream_events stream_events = {
 };
 
 /* A body that fits leaves with its head in one system call. */
-static void send_request(struct load_client *client)
+static void send_request(struct load_client *client, struct view text)
 {
     const struct load_plan *plan = &client->run->plan;
-    char text[LOAD_KEYS_BYTES];
-    struct view key = load_keys_next(plan->keys, text);
     struct stream_head head = {
-        .text = load_template_fill(plan->head, key, client->head),
+        .text = text,
         .method = plan->method,
         .body = {.kind = plan->has_body ? FRAMING_LENGTH : FRAMING_NONE, .length = plan->body.size},
     };
@@ -181,6 +179,8 @@ static void begin(struct load_client *client, uint64_t due_us)
 {
     struct load_run *run = client->run;
     struct outbound_place where = {.address = run->plan.address};
+    char text[LOAD_KEYS_BYTES];
+    struct view head;
 
     list_remove(&client->list);
     ready_cancel(&client->ready);
@@ -191,13 +191,15 @@ static void begin(struct load_client *client, uint64_t due_us)
     client->is_counted = due_us >= run->counted_us;
     if (client->is_counted)
         client->number = run->counted++;
+    /* Each request has its key, sent or not: number and key belong together. */
+    head = load_template_fill(run->plan.head, load_keys_next(run->plan.keys, text), client->head);
     if (outbound_start(&run->pool, &where, run->plan.timeout_ms, &stream_events, client,
                        &client->stream) < 0) {
         fail(client, LOAD_LOCAL);
         return;
     }
     loop_start_timer(run->loop, &client->timer, run->plan.timeout_ms * CLOCK_US_PER_MS);
-    send_request(client);
+    send_request(client, head);
 }
 
 static void on_timer(struct timer *timer)
@@ -359,7 +361,7 @@ int load_run_start(struct load_run *run, struct sock_group *socks, const struct 
     struct outbound_settings settings = {
         .limits = {.head_bytes = HEAD_BYTES_MAX, .fields = HEAD_FIELDS_MAX},
         .idle_ms = IDLE_MS,
-        .idle_max = plan->connections,
+        .idle_max = plan->is_closing ? 0 : plan->connections,
     };
     int result = 0;
 

@@ -31,6 +31,7 @@ struct load_plan {
     uint64_t warm_up_us;  /* requests of this time are sent and not counted */
     double rate;          /* a second; 0: closed */
     uint32_t timeout_ms;
+    bool is_closing; /* a connection for each request */
     struct load_keys *keys;
     uint64_t moment_us; /* of the time line, 0: none */
     uint16_t *owners;   /* counted request by number -> entry of the tally; NULL: not wanted */

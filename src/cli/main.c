@@ -7,6 +7,7 @@
 
 #include "cli/check.h"
 #include "cli/ctl.h"
+#include "cli/experiment.h"
 #include "cli/load.h"
 #include "cli/replica.h"
 #include "cli/ring.h"
@@ -27,6 +28,7 @@ static const struct word words[] = {
     {"stop", stop_main, "drains and ends what belongs to a state folder"},
     {"ring", ring_main, "the hash library without a server: pick, shares, plan, compare, replay"},
     {"load", load_main, "an asynchronous HTTP load generator"},
+    {"experiment", experiment_main, "measures the balancer: a1, a2, a3, a4, all, log"},
     {"check", check_main, "validates a configuration"},
     {"replica", replica_main, "a sample server, the one that is balanced where no other is named"},
     {"worker", worker_word_main, NULL},

@@ -1,0 +1,149 @@
+#include "cli/experiment.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/experiment_a1.h"
+#include "cli/word.h"
+
+typedef int (*run_fn)(struct experiment_rig *rig, const struct experiment_options *options,
+                      json_t **result, struct error *why);
+
+struct experiment {
+    const char *name;
+    run_fn run;
+    void (*print)(const json_t *result);
+};
+
+static const struct experiment experiments[] = {
+    {"a1", experiment_a1, experiment_a1_print},
+};
+
+/* The command line, before its reading puts it into another order. */
+static json_t *copy_words(int argc, char **argv)
+{
+    json_t *words = json_pack("[s]", "roost");
+
+    for (int i = 0; i < argc; i++)
+        json_array_append_new(words, json_string(argv[i]));
+    return words;
+}
+
+/* Where and when it was measured: a number without that is worth nothing. */
+static json_t *describe(json_t *words, const struct experiment_options *options)
+{
+    char when[CLOCK_TEXT_BYTES];
+    struct utsname machine;
+
+    clock_to_text(clock_wall_ms(), when);
+    uname(&machine);
+    return json_pack("{s:o, s:s, s:I, s:b, s:s, s:{s:s, s:s, s:s, s:i}}", "command", words,
+                     "version", ROOST_VERSION, "seed", (json_int_t)options->seed, "quick",
+                     options->is_quick, "when", when, "machine", "system", machine.sysname,
+                     "release", machine.release, "architecture", machine.machine, "cores",
+                     (int)sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+static int save(const struct experiment_options *options, const char *name, const json_t *result,
+                struct error *why)
+{
+    char path[EXPERIMENT_PATH_BYTES];
+
+    if (!options->out)
+        return 0;
+    if (mkdir(options->out, 0777) < 0 && errno != EEXIST)
+        return error_set(why, -errno, "%s: %m", options->out);
+    if ((size_t)snprintf(path, sizeof(path), "%s/%s.json", options->out, name) >= sizeof(path))
+        return error_set(why, -ENAMETOOLONG, "%s: too long", options->out);
+    if (json_dump_file(result, path, JSON_INDENT(1) | JSON_REAL_PRECISION(7)) < 0)
+        return error_set(why, -EIO, "%s: cannot be written", path);
+    return 0;
+}
+
+static void show(const struct experiment *experiment, const struct experiment_options *options,
+                 const json_t *result)
+{
+    if (!options->is_json) {
+        experiment->print(result);
+        return;
+    }
+    json_dumpf(result, stdout, JSON_COMPACT | JSON_REAL_PRECISION(7));
+    putchar('\n');
+}
+
+static int run_one(const struct experiment *experiment, struct experiment_rig *rig,
+                   const struct experiment_options *options, json_t *about, struct error *why)
+{
+    json_t *result = NULL;
+    int status = experiment->run(rig, options, &result, why);
+
+    if (status < 0)
+        return status;
+    json_object_set_new(result, "experiment", json_string(experiment->name));
+    json_object_set(result, "about", about);
+    show(experiment, options, result);
+    status = save(options, experiment->name, result, why);
+    json_decref(result);
+    return status;
+}
+
+static const struct experiment *find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(experiments); i++) {
+        if (strcmp(experiments[i].name, name) == 0)
+            return &experiments[i];
+    }
+    return NULL;
+}
+
+static int run(const struct experiment *experiment, const struct experiment_options *options,
+               json_t *about)
+{
+    struct experiment_rig rig;
+    struct error why;
+    int result = experiment_rig_init(&rig, options->is_verbose, &why);
+
+    if (result == 0) {
+        result = run_one(experiment, &rig, options, about, &why);
+        experiment_rig_finish(&rig);
+    }
+    if (result < 0)
+        fprintf(stderr, "roost experiment: %s\n", why.text);
+    return result < 0 ? WORD_FAILED : WORD_DONE;
+}
+
+int experiment_main(int argc, char **argv)
+{
+    const struct experiment *experiment = NULL;
+    struct experiment_options options;
+    struct error why;
+    json_t *about;
+    json_t *words;
+    int result;
+
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        experiment_options_help(stdout);
+        return WORD_DONE;
+    }
+    words = copy_words(argc, argv);
+    result = experiment_options_parse(argc, argv, &options, &why);
+    if (result == 0) {
+        experiment = find(options.name);
+        if (!experiment)
+            result =
+                error_set(&why, -EINVAL, "there is no '%s'; roost experiment --help", options.name);
+    }
+    if (result < 0) {
+        fprintf(stderr, "roost experiment: %s\n", why.text);
+        json_decref(words);
+        return WORD_USAGE;
+    }
+    about = describe(words, &options);
+    result = run(experiment, &options, about);
+    json_decref(about);
+    return result;
+}
