@@ -283,11 +283,11 @@ static json_t *plan_json(const struct draft *draft, const struct balance_plan *p
 static void price(struct api_request *request, const struct draft *draft)
 {
     struct balance_options options = picture_balance_options(draft->crew->config);
-    struct balance_image *before = NULL;
+    const struct balance_image *before = NULL;
     struct balance_image *after = NULL;
     struct balance_plan plan = {0};
     struct error why;
-    int result = crew_image(draft->crew, NULL, 0, &before, &why);
+    int result = crew_placement(draft->crew, &before, &why);
 
     if (result == 0)
         result = balance_build(&options, draft->members, draft->count, &after, &why);
@@ -300,7 +300,6 @@ static void price(struct api_request *request, const struct draft *draft)
         api_answer_json(request, 200, plan_json(draft, &plan));
     }
     balance_plan_finish(&plan);
-    balance_destroy(before);
     balance_destroy(after);
 }
 

@@ -7,8 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/random.h"
-#include "conn/inbound.h"
+#include "control/crew_call.h"
 #include "control/picture.h"
 
 /* Between SIGTERM and SIGKILL. */
@@ -17,57 +16,26 @@
 /* A replica that does not answer its probes for that long is started anew. */
 #define HANG_MS 10000
 
-#define CAUSE_BYTES        128
-#define RANDOM_NAME_DIGITS 5
-
-/* A replica in one of its lives, after which it may be another or gone. */
-struct ref {
-    uint64_t id;
-    uint32_t seat;
-    uint32_t incarnation;
-};
-
-struct crew_call {
-    struct list list;
-    struct crew *crew;
-    struct publish_waiter waiter;
-    struct timer timer; /* until it is answered as pending */
-    char (*names)[CREW_NAME_BYTES];
-    struct state_member *rows; /* of an addition */
-    struct ref *refs;
-    unsigned count;
-    unsigned name_count;
-    uint32_t weight;
-    uint64_t epoch;
-    char who[INBOUND_IP_BYTES];
-    char cause[CAUSE_BYTES];
-    crew_done_fn done; /* NULL: answered */
-    void *owner;
-    enum crew_kind kind;
-};
-
 /* A healed replica on its way back. */
 struct homecoming {
     struct list list;
     struct publish_waiter waiter;
     struct crew *crew;
-    struct ref ref;
+    struct crew_ref ref;
 };
-
-static void run_calls(struct ready *ready);
 
 /* ---- members ---- */
 
-static struct replica *find_ref(const struct crew *crew, const struct ref *ref)
+struct replica *crew_find_ref(const struct crew *crew, const struct crew_ref *ref)
 {
     struct replica *replica = crew->supervisor->seats[ref->seat];
 
     return replica && replica->id == ref->id ? replica : NULL;
 }
 
-static struct ref ref_of(const struct replica *replica)
+struct crew_ref crew_ref_of(const struct replica *replica)
 {
-    return (struct ref){replica->id, replica->seat, replica->incarnation};
+    return (struct crew_ref){replica->id, replica->seat, replica->incarnation};
 }
 
 struct crew_member *crew_find(struct crew *crew, const char *name)
@@ -95,15 +63,14 @@ static bool has_id(const struct crew *crew, uint32_t id)
     return false;
 }
 
-/* The smallest one from `first` on that nobody has. */
-static uint32_t free_id(const struct crew *crew, uint32_t first)
+uint32_t crew_free_id(const struct crew *crew, uint32_t first)
 {
     while (has_id(crew, first))
         first++;
     return first;
 }
 
-static uint32_t weight_of(const struct crew *crew, const char *name)
+uint32_t crew_configured_weight(const struct crew *crew, const char *name)
 {
     const struct config_weights *weights = &crew->config->replicas.weights;
 
@@ -114,7 +81,7 @@ static uint32_t weight_of(const struct crew *crew, const char *name)
     return 1;
 }
 
-static void admit(struct crew *crew, struct replica *replica, const struct state_member *row)
+void crew_admit(struct crew *crew, struct replica *replica, const struct state_member *row)
 {
     struct crew_member *member = memory_allocate(sizeof(*member));
 
@@ -124,11 +91,20 @@ static void admit(struct crew *crew, struct replica *replica, const struct state
     member->id = row->id;
     member->weight = row->weight;
     if (row->weight == STATE_WEIGHT_CONFIGURED)
-        member->weight = weight_of(crew, member->name);
+        member->weight = crew_configured_weight(crew, member->name);
     workers_count_seat(crew->workers, replica->seat, &member->baseline);
     replica->owner_data = member;
     list_append(&crew->members, &member->list);
     crew->count++;
+    crew_displace(crew);
+}
+
+void crew_dismiss(struct crew *crew, struct crew_member *member)
+{
+    list_remove(&member->list);
+    list_append(&crew->leaving, &member->list);
+    crew->count--;
+    crew_displace(crew);
 }
 
 void crew_forget(struct crew *crew, struct replica *replica)
@@ -138,8 +114,10 @@ void crew_forget(struct crew *crew, struct replica *replica)
     if (!member)
         return;
     LIST_FOR_EACH (at, &crew->members) {
-        if (at == &member->list)
-            crew->count--;
+        if (at != &member->list)
+            continue;
+        crew->count--;
+        crew_displace(crew);
     }
     list_remove(&member->list);
     replica->owner_data = NULL;
@@ -152,481 +130,44 @@ void crew_count(const struct crew_member *member, struct counts_seat *sum)
     counts_subtract(sum, &member->baseline);
 }
 
-int crew_image(const struct crew *crew, char (*more)[CREW_NAME_BYTES], unsigned more_count,
-               struct balance_image **image, struct error *why)
+static struct balance_member *list_members(const struct crew *crew)
 {
-    struct balance_options options = picture_balance_options(crew->config);
-    struct balance_member *all = memory_allocate((crew->count + more_count + 1) * sizeof(*all));
+    struct balance_member *all = memory_allocate((crew->count + 1) * sizeof(*all));
     unsigned count = 0;
-    uint32_t id = 0;
-    int result;
 
     LIST_FOR_EACH (at, &crew->members) {
         const struct crew_member *member = CONTAINER_OF(at, struct crew_member, list);
 
         all[count++] = (struct balance_member){member->name, member->weight, member->id};
     }
-    for (unsigned i = 0; i < more_count; i++) {
-        id = free_id(crew, id + 1);
-        all[count++] = (struct balance_member){more[i], weight_of(crew, more[i]), id};
-    }
-    result = balance_build(&options, all, count, image, why);
-    free(all);
-    return result;
+    return all;
 }
 
-/* ---- calls ---- */
-
-static struct crew_call *first_call(struct crew *crew)
+int crew_placement(struct crew *crew, const struct balance_image **image, struct error *why)
 {
-    return LIST_FIRST(&crew->calls, struct crew_call, list);
-}
+    struct balance_options options = picture_balance_options(crew->config);
+    struct balance_member *all;
+    int result = 0;
 
-static void free_call(struct crew_call *call)
-{
-    publish_cancel(&call->waiter);
-    timer_stop(&call->timer);
-    list_remove(&call->list);
-    free(call->names);
-    free(call->rows);
-    free(call->refs);
-    free(call);
-}
-
-/* Tells how it went. The next call may begin, even where this one still waits for its table. */
-static void answer(struct crew_call *call, int result, const char *why)
-{
-    struct crew *crew = call->crew;
-    crew_done_fn done = call->done;
-
-    if (!done)
-        return;
-    call->done = NULL;
-    timer_stop(&call->timer);
-    list_remove(&call->list);
-    list_append(&crew->late, &call->list);
-    crew->call_count--;
-    crew->is_busy = false;
-    loop_make_ready(crew->loop, &crew->ready);
-    done(call->owner, result, why, call->names, call->count);
-}
-
-static void refuse(struct crew_call *call, int result, const struct error *why)
-{
-    answer(call, result, why->text);
-    free_call(call);
-}
-
-static void on_late(struct timer *timer)
-{
-    struct crew_call *call = CONTAINER_OF(timer, struct crew_call, timer);
-
-    answer(call, -EINPROGRESS,
-           "not every worker has acknowledged the change yet: it stays pending and will be done");
-}
-
-static void tell_workers(struct crew_call *call, publish_fn on_adopted)
-{
-    static const char *const names[] = {"pool.added", "pool.removed", "pool.weighed"};
-    struct crew *crew = call->crew;
-    struct crew_change change = {.kind = call->kind,
-                                 .what = names[call->kind],
-                                 .who = call->who,
-                                 .cause = call->cause,
-                                 .names = call->names,
-                                 .count = call->count,
-                                 .weight = call->weight};
-
-    crew->placed = crew->publish->epoch + 1;
-    publish_change(crew->publish, &call->waiter, on_adopted);
-    loop_start_timer(crew->loop, &call->timer, CREW_ADOPTION_US);
-    crew->events->on_changed(crew->owner, crew, &change);
-}
-
-/* The disk failed: the change is not made. */
-static void refuse_unsaved(struct crew_call *call, const struct error *reason)
-{
-    struct error why;
-
-    log_event(LOG_ERROR, "state.failed", LOG_TEXT("reason", reason->text));
-    error_set(&why, 0, "the change cannot be remembered: %.300s", reason->text);
-    refuse(call, -EIO, &why);
-}
-
-/* ---- adding ---- */
-
-static bool is_name_taken(struct crew *crew, char (*names)[CREW_NAME_BYTES], unsigned count,
-                          const char *name)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (strcmp(names[i], name) == 0)
-            return true;
-    }
-    return supervisor_find(crew->supervisor, crew->config->name, name) != NULL;
-}
-
-/* Short, and nobody else's. */
-static void draw_name(struct crew *crew, char (*names)[CREW_NAME_BYTES], unsigned count,
-                      char name[CREW_NAME_BYTES])
-{
-    static const char letters[] = "abcdefghjkmnpqrstuvwxyz23456789";
-
-    do {
-        char *at = name;
-
-        *at++ = 'r';
-        *at++ = '-';
-        for (int i = 0; i < RANDOM_NAME_DIGITS; i++)
-            *at++ = letters[random_below(sizeof(letters) - 1)];
-        *at = '\0';
-    } while (is_name_taken(crew, names, count, name));
-}
-
-static int check_add(struct crew_call *call, struct error *why)
-{
-    struct crew *crew = call->crew;
-    struct balance_image *image;
-    int result;
-
-    for (unsigned i = 0; i < call->name_count; i++) {
-        if (is_name_taken(crew, NULL, 0, call->names[i]))
-            return error_set(why, -EEXIST, "there is a replica '%s' already", call->names[i]);
-    }
-    if (crew->count + call->count > crew->whole->limits.replicas)
-        return error_set(why, -E2BIG,
-                         "%u replicas and %u more would exceed limits.replicas, which is %u",
-                         crew->count, call->count, crew->whole->limits.replicas);
-    for (unsigned i = call->name_count; i < call->count; i++)
-        draw_name(crew, call->names, i, call->names[i]);
-    result = crew_image(crew, call->names, call->count, &image, why);
+    if (!crew->builder)
+        result = balance_builder_create(&options, &crew->builder, why);
     if (result < 0)
-        return result == -ENOSPC ? result : -E2BIG;
-    balance_destroy(image);
-    if (crew->config->replicas.driver == CONFIG_DRIVER_STATIC)
-        return error_set(why, -ENOTSUP,
-                         "the replicas of service %s are given by the configuration "
-                         "(driver: static)",
-                         crew->config->name);
+        return result;
+    if (!crew->is_placed) {
+        all = list_members(crew);
+        result = balance_builder_set(crew->builder, all, crew->count, why);
+        free(all);
+    }
+    if (result < 0)
+        return result;
+    crew->is_placed = true;
+    *image = balance_builder_image(crew->builder);
     return 0;
 }
 
-static void on_add_adopted(struct publish_waiter *waiter)
+void crew_displace(struct crew *crew)
 {
-    struct crew_call *call = CONTAINER_OF(waiter, struct crew_call, waiter);
-
-    for (unsigned i = 0; i < call->count; i++) {
-        struct replica *replica = find_ref(call->crew, &call->refs[i]);
-
-        if (replica)
-            supervisor_confirm(call->crew->supervisor, replica, call->refs[i].incarnation);
-    }
-    answer(call, 0, NULL);
-    free_call(call);
-}
-
-static void cancel_rows(struct crew *crew)
-{
-    struct error why;
-
-    /* Where even that fails they are still pending at the next start, and so never were. */
-    if (state_cancel_add(crew->state, crew->config->name, &why) < 0)
-        log_event(LOG_ERROR, "state.failed", LOG_TEXT("reason", why.text));
-}
-
-static void take_back(struct crew *crew, struct replica **replicas, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        supervisor_drain(crew->supervisor, replicas[i], 0);
-    cancel_rows(crew);
-}
-
-static void on_added(void *owner, int result, const char *why, struct replica **replicas,
-                     unsigned count)
-{
-    struct crew_call *call = owner;
-    struct crew *crew = call->crew;
-    struct error sentence;
-
-    if (result < 0) {
-        cancel_rows(crew);
-        error_set(&sentence, result, "%s", why);
-        refuse(call, result == -ESHUTDOWN ? result : -ECHILD, &sentence);
-        return;
-    }
-    if (state_confirm_add(crew->state, crew->config->name, &sentence) < 0) {
-        take_back(crew, replicas, count);
-        refuse_unsaved(call, &sentence);
-        return;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        admit(crew, replicas[i], &call->rows[i]);
-        call->refs[i] = ref_of(replicas[i]);
-    }
-    tell_workers(call, on_add_adopted);
-}
-
-/* The new members, as they will be remembered. */
-static void make_rows(struct crew_call *call)
-{
-    uint32_t id = 0;
-
-    call->rows = memory_allocate(call->count * sizeof(*call->rows));
-    for (unsigned i = 0; i < call->count; i++) {
-        id = free_id(call->crew, id + 1);
-        call->rows[i] = (struct state_member){.id = id, .weight = STATE_WEIGHT_CONFIGURED};
-        memcpy(call->rows[i].name, call->names[i], sizeof(call->rows[i].name));
-    }
-}
-
-static void begin_add(struct crew_call *call)
-{
-    struct crew *crew = call->crew;
-    struct supervisor_wish *wishes;
-    struct error why;
-    int result = check_add(call, &why);
-
-    if (result < 0) {
-        refuse(call, result, &why);
-        return;
-    }
-    make_rows(call);
-    if (state_begin_add(crew->state, crew->config->name, call->rows, call->count, &why) < 0) {
-        refuse_unsaved(call, &why);
-        return;
-    }
-    wishes = memory_allocate(call->count * sizeof(*wishes));
-    for (unsigned i = 0; i < call->count; i++)
-        wishes[i] = (struct supervisor_wish){.name = call->names[i], .plan = &crew->plan};
-    result = supervisor_add(crew->supervisor, wishes, call->count, on_added, call, &why);
-    free(wishes);
-    if (result == 0)
-        return;
-    cancel_rows(crew);
-    refuse(call, result, &why);
-}
-
-/* ---- removing ---- */
-
-static bool is_named(const struct crew_call *call, unsigned count, const char *name)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (strcmp(call->names[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The others that go, each of those not named with the same chance. */
-static void draw_victims(struct crew_call *call)
-{
-    struct crew *crew = call->crew;
-    unsigned wanted = call->count - call->name_count;
-    unsigned left = crew->count - call->name_count;
-    unsigned at_name = call->name_count;
-
-    LIST_FOR_EACH (at, &crew->members) {
-        struct crew_member *member = CONTAINER_OF(at, struct crew_member, list);
-
-        if (wanted == 0)
-            return;
-        if (is_named(call, call->name_count, member->name))
-            continue;
-        if (random_below(left--) >= wanted)
-            continue;
-        memcpy(call->names[at_name++], member->name, sizeof(member->name));
-        wanted--;
-    }
-}
-
-static int check_remove(struct crew_call *call, struct error *why)
-{
-    struct crew *crew = call->crew;
-
-    for (unsigned i = 0; i < call->name_count; i++) {
-        if (!crew_find(crew, call->names[i]))
-            return error_set(why, -ENOENT, "there is no replica '%s'", call->names[i]);
-    }
-    if (call->count > crew->count)
-        return error_set(why, -ERANGE, "Length of hostname list is more than removable instances");
-    if (crew->config->replicas.driver == CONFIG_DRIVER_STATIC)
-        return error_set(why, -ENOTSUP,
-                         "the replicas of service %s are given by the configuration "
-                         "(driver: static)",
-                         crew->config->name);
-    return 0;
-}
-
-static void on_remove_adopted(struct publish_waiter *waiter)
-{
-    struct crew_call *call = CONTAINER_OF(waiter, struct crew_call, waiter);
-    struct crew *crew = call->crew;
-
-    for (unsigned i = 0; i < call->count; i++) {
-        struct replica *replica = find_ref(crew, &call->refs[i]);
-
-        if (replica)
-            supervisor_drain(crew->supervisor, replica, crew->config->timeouts.drain_ms);
-    }
-    answer(call, 0, NULL);
-    free_call(call);
-}
-
-static void begin_remove(struct crew_call *call)
-{
-    struct crew *crew = call->crew;
-    struct error why;
-    int result = check_remove(call, &why);
-
-    if (result < 0) {
-        refuse(call, result, &why);
-        return;
-    }
-    draw_victims(call);
-    if (state_remove(crew->state, crew->config->name, call->names, call->count, &why) < 0) {
-        refuse_unsaved(call, &why);
-        return;
-    }
-    for (unsigned i = 0; i < call->count; i++) {
-        struct crew_member *member = crew_find(crew, call->names[i]);
-
-        call->refs[i] = ref_of(member->replica);
-        list_remove(&member->list);
-        list_append(&crew->leaving, &member->list);
-        crew->count--;
-        supervisor_leave(crew->supervisor, member->replica);
-    }
-    tell_workers(call, on_remove_adopted);
-}
-
-/* ---- weights ---- */
-
-static int check_weigh(struct crew_call *call, struct error *why)
-{
-    struct crew *crew = call->crew;
-    struct crew_member *member = crew_find(crew, call->names[0]);
-    struct balance_image *image;
-    uint32_t before;
-    int result;
-
-    if (!member)
-        return error_set(why, -ENOENT, "there is no replica '%s'", call->names[0]);
-    before = member->weight;
-    member->weight =
-        call->weight == STATE_WEIGHT_CONFIGURED ? weight_of(crew, member->name) : call->weight;
-    result = crew_image(crew, NULL, 0, &image, why);
-    if (result == 0) {
-        balance_destroy(image);
-        result = state_set_weight(crew->state, crew->config->name, member->name, call->weight, why);
-    }
-    if (result < 0)
-        member->weight = before;
-    call->weight = member->weight;
-    return result;
-}
-
-static void on_weigh_adopted(struct publish_waiter *waiter)
-{
-    struct crew_call *call = CONTAINER_OF(waiter, struct crew_call, waiter);
-
-    answer(call, 0, NULL);
-    free_call(call);
-}
-
-static void begin_weigh(struct crew_call *call)
-{
-    struct error why;
-    int result = check_weigh(call, &why);
-
-    if (result == 0)
-        tell_workers(call, on_weigh_adopted);
-    else if (result == -ENOENT || result == -ENOSPC)
-        refuse(call, result, &why);
-    else
-        refuse_unsaved(call, &why);
-}
-
-/* ---- the queue ---- */
-
-/* Are keys placed as they were in the table the wish was made for? */
-static bool is_stale(const struct crew_call *call)
-{
-    const struct crew *crew = call->crew;
-
-    return call->epoch && (call->epoch < crew->placed || call->epoch > crew->publish->epoch);
-}
-
-static void refuse_all(struct crew *crew)
-{
-    struct error why;
-    struct crew_call *call;
-
-    error_set(&why, -ESHUTDOWN, "the balancer is stopping");
-    while ((call = first_call(crew)) && !crew->is_busy)
-        refuse(call, -ESHUTDOWN, &why);
-}
-
-static void begin(struct crew_call *call)
-{
-    static void (*const begins[])(struct crew_call * call) = {begin_add, begin_remove, begin_weigh};
-    struct error why;
-
-    if (!is_stale(call)) {
-        begins[call->kind](call);
-        return;
-    }
-    error_set(&why, 0, "the pool has changed since epoch %llu", (unsigned long long)call->epoch);
-    refuse(call, -ESTALE, &why);
-}
-
-static void run_calls(struct ready *ready)
-{
-    struct crew *crew = CONTAINER_OF(ready, struct crew, ready);
-    struct crew_call *call = first_call(crew);
-
-    if (crew->is_closed) {
-        refuse_all(crew);
-        return;
-    }
-    if (!crew->is_open || crew->is_busy || !call)
-        return;
-    crew->is_busy = true;
-    begin(call);
-}
-
-void crew_ask(struct crew *crew, const struct crew_wish *wish, crew_done_fn done, void *owner)
-{
-    struct crew_call *call;
-
-    if (crew->is_closed) {
-        done(owner, -ESHUTDOWN, "the balancer is stopping", NULL, 0);
-        return;
-    }
-    if (crew->call_count >= CREW_CALLS_MAX) {
-        done(owner, -EBUSY, "too many changes wait already", NULL, 0);
-        return;
-    }
-    call = memory_allocate(sizeof(*call));
-    *call = (struct crew_call){
-        .crew = crew,
-        .kind = wish->kind,
-        .count = wish->count,
-        .name_count = wish->name_count,
-        .names = memory_allocate(wish->count * sizeof(*call->names)),
-        .refs = memory_allocate(wish->count * sizeof(*call->refs)),
-        .weight = wish->weight,
-        .epoch = wish->epoch,
-        .done = done,
-        .owner = owner,
-    };
-    if (wish->name_count)
-        memcpy(call->names, wish->names, wish->name_count * sizeof(*call->names));
-    snprintf(call->who, sizeof(call->who), "%s", wish->who);
-    snprintf(call->cause, sizeof(call->cause), "%s", wish->cause);
-    list_init(&call->waiter.list);
-    timer_init(&call->timer, on_late);
-    list_append(&crew->calls, &call->list);
-    crew->call_count++;
-    loop_make_ready(crew->loop, &crew->ready);
+    crew->is_placed = false;
 }
 
 /* ---- healing ---- */
@@ -641,7 +182,7 @@ static void free_homecoming(struct homecoming *home)
 static void on_home(struct publish_waiter *waiter)
 {
     struct homecoming *home = CONTAINER_OF(waiter, struct homecoming, waiter);
-    struct replica *replica = find_ref(home->crew, &home->ref);
+    struct replica *replica = crew_find_ref(home->crew, &home->ref);
 
     if (replica)
         supervisor_confirm(home->crew->supervisor, replica, home->ref.incarnation);
@@ -653,7 +194,7 @@ void crew_let_in(struct crew *crew, struct replica *replica)
     struct homecoming *home = memory_allocate(sizeof(*home));
 
     home->crew = crew;
-    home->ref = ref_of(replica);
+    home->ref = crew_ref_of(replica);
     list_append(&crew->homecomings, &home->list);
     publish_change(crew->publish, &home->waiter, on_home);
 }
@@ -701,10 +242,8 @@ void crew_init(struct crew *crew, const struct config *whole, unsigned number,
     };
     list_init(&crew->members);
     list_init(&crew->leaving);
-    list_init(&crew->calls);
-    list_init(&crew->late);
     list_init(&crew->homecomings);
-    ready_init(&crew->ready, run_calls);
+    crew_call_init(crew);
     make_plan(crew, driver);
 }
 
@@ -718,15 +257,11 @@ static void free_list(struct list *list)
 
 void crew_finish(struct crew *crew)
 {
-    crew->is_busy = false;
-    refuse_all(crew);
-    LIST_FOR_EACH (at, &crew->late) {
-        free_call(CONTAINER_OF(at, struct crew_call, list));
-    }
+    crew_call_finish(crew);
     LIST_FOR_EACH (at, &crew->homecomings) {
         free_homecoming(CONTAINER_OF(at, struct homecoming, list));
     }
-    ready_cancel(&crew->ready);
+    balance_builder_destroy(crew->builder);
     free_list(&crew->members);
     free_list(&crew->leaving);
     driver_destroy(crew->plan.driver);
@@ -744,8 +279,9 @@ int crew_restore(struct crew *crew, const struct state_pool *pool, struct error 
         wishes[i] = (struct supervisor_wish){.name = pool->members[i].name, .plan = &crew->plan};
     result = supervisor_restore(crew->supervisor, wishes, pool->count, why);
     for (unsigned i = 0; result == 0 && i < pool->count; i++)
-        admit(crew, supervisor_find(crew->supervisor, crew->config->name, pool->members[i].name),
-              &pool->members[i]);
+        crew_admit(crew,
+                   supervisor_find(crew->supervisor, crew->config->name, pool->members[i].name),
+                   &pool->members[i]);
     free(wishes);
     if (result == 0 && pool->count == 0)
         supervisor_sweep(crew->supervisor, &crew->plan);
@@ -754,12 +290,15 @@ int crew_restore(struct crew *crew, const struct state_pool *pool, struct error 
 
 void crew_open(struct crew *crew)
 {
-    crew->is_open = true;
-    loop_make_ready(crew->loop, &crew->ready);
+    crew_call_open(crew);
 }
 
 void crew_close(struct crew *crew)
 {
-    crew->is_closed = true;
-    loop_make_ready(crew->loop, &crew->ready);
+    crew_call_close(crew);
+}
+
+void crew_ask(struct crew *crew, const struct crew_wish *wish, crew_done_fn done, void *owner)
+{
+    crew_call_ask(crew, wish, done, owner);
 }

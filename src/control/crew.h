@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/balance_builder.h"
 #include "control/config.h"
 #include "control/counts.h"
 #include "control/publish.h"
@@ -27,6 +28,13 @@
 #define CREW_ADOPTION_US UINT64_C(2000000)
 
 struct crew;
+
+/* A replica in one of its lives, after which it may be another or gone. */
+struct crew_ref {
+    uint64_t id;
+    uint32_t seat;
+    uint32_t incarnation;
+};
 
 /* A replica that is desired, or was and has not ended yet. Its replica's owner_data. */
 struct crew_member {
@@ -74,6 +82,17 @@ struct crew_events {
     void (*on_changed)(void *owner, struct crew *crew, const struct crew_change *change);
 };
 
+/* The calls of a crew (control/crew_call.h). */
+struct crew_calls {
+    struct list waiting; /* the first one is being done */
+    struct list late;    /* answered before every worker had adopted their table */
+    struct ready ready;
+    unsigned count; /* of those that wait */
+    bool is_open;   /* they are done */
+    bool is_closed; /* no more of them */
+    bool is_busy;   /* with the first one */
+};
+
 struct crew {
     const struct config *whole;
     const struct config_service *config;
@@ -88,17 +107,13 @@ struct crew {
     struct replica_plan plan;
     struct list members; /* desired, oldest first */
     struct list leaving;
-    unsigned count;    /* of members */
-    struct list calls; /* the first one is being done */
-    unsigned call_count;
-    struct ready ready;
-    struct list late; /* calls that were answered before every worker had adopted their table */
-    struct list homecomings; /* healed replicas that not every worker knows again */
-    uint64_t placed;         /* first epoch in which keys are placed as they are now */
-    bool is_open;            /* calls are being done */
-    bool is_closed;          /* no more calls */
-    bool is_busy;            /* with the first call */
-    bool is_redeclared;      /* it began with another declaration than the one remembered */
+    unsigned count; /* of members */
+    struct crew_calls calls;
+    struct list homecomings;         /* healed replicas that not every worker knows again */
+    struct balance_builder *builder; /* of the placement; NULL: none was asked for yet */
+    uint64_t placed;                 /* first epoch in which keys are placed as they are now */
+    bool is_placed;                  /* the builder knows the members as they are */
+    bool is_redeclared;              /* it began with another declaration than the one remembered */
 };
 
 /* `driver` is the pool's from now on. */
@@ -148,7 +163,29 @@ void crew_forget(struct crew *crew, struct replica *replica);
 /* What its replica has served since it is a member. */
 void crew_count(const struct crew_member *member, struct counts_seat *sum);
 
-/* Where keys go among the present members and `more` additional names. The caller ends *image with
- * balance_destroy(). Errors as balance_build(). */
-MUST_USE int crew_image(const struct crew *crew, char (*more)[CREW_NAME_BYTES], unsigned more_count,
-                        struct balance_image **image, struct error *why);
+/* Where keys go among the present members; *image is valid until the next change of the pool.
+ * Errors as balance_build(). */
+MUST_USE int crew_placement(struct crew *crew, const struct balance_image **image,
+                            struct error *why);
+
+/* ---- for the calls ---- */
+
+struct crew_ref crew_ref_of(const struct replica *replica);
+
+/* The replica, perhaps in another of its lives, or NULL where it is gone. */
+struct replica *crew_find_ref(const struct crew *crew, const struct crew_ref *ref);
+
+/* A replica becomes a member. */
+void crew_admit(struct crew *crew, struct replica *replica, const struct state_member *row);
+
+/* It is desired no more; it stays known until crew_forget(). */
+void crew_dismiss(struct crew *crew, struct crew_member *member);
+
+/* A member's weight has changed: keys are placed anew. */
+void crew_displace(struct crew *crew);
+
+/* The smallest id from `first` on that no member has. */
+uint32_t crew_free_id(const struct crew *crew, uint32_t first);
+
+/* What the configuration says of a name. */
+uint32_t crew_configured_weight(const struct crew *crew, const char *name);

@@ -136,18 +136,12 @@ struct balance_options picture_balance_options(const struct config_service *serv
     return options;
 }
 
-/* Of one service, while a table is built: what the spec points at. */
-struct drawn {
-    struct table_replica *replicas;
-    struct balance_image *image;
-};
-
-static void draw_replicas(const struct crew *crew, struct drawn *drawn)
+/* The caller's to free(). */
+static struct table_replica *draw_replicas(const struct crew *crew)
 {
-    struct table_replica *at;
+    struct table_replica *replicas = memory_allocate((crew->count + 1) * sizeof(*replicas));
+    struct table_replica *at = replicas;
 
-    drawn->replicas = memory_allocate((crew->count + 1) * sizeof(*drawn->replicas));
-    at = drawn->replicas;
     LIST_FOR_EACH (position, &crew->members) {
         const struct crew_member *member = CONTAINER_OF(position, struct crew_member, list);
 
@@ -158,14 +152,17 @@ static void draw_replicas(const struct crew *crew, struct drawn *drawn)
         at->weight = member->weight;
         at++;
     }
+    return replicas;
 }
 
-static int draw_service(const struct picture *picture, unsigned number, struct drawn *drawn,
-                        struct table_service_spec *spec, struct error *why)
+static int draw_service(const struct picture *picture, unsigned number,
+                        struct table_replica **replicas, struct table_service_spec *spec,
+                        struct error *why)
 {
     const struct config_service *service = &picture->config->services[number];
-    const struct crew *crew = &picture->crews[number];
-    int result = crew_image(crew, NULL, 0, &drawn->image, why);
+    struct crew *crew = &picture->crews[number];
+    const struct balance_image *image;
+    int result = crew_placement(crew, &image, why);
 
     if (result < 0)
         return result;
@@ -173,13 +170,13 @@ static int draw_service(const struct picture *picture, unsigned number, struct d
         .name = service->name,
         .host = service->match.host,
         .path = service->match.path,
-        .image = drawn->image,
+        .image = image,
         .keys = service->balance.key.items,
         .key_count = service->balance.key.count,
         .replica_count = crew->count,
     };
-    draw_replicas(crew, drawn);
-    spec->replicas = drawn->replicas;
+    *replicas = draw_replicas(crew);
+    spec->replicas = *replicas;
     draw_rules(service, &spec->rules);
     return 0;
 }
@@ -188,7 +185,7 @@ int picture_build(const struct picture *picture, uint64_t epoch, int *fd, struct
 {
     unsigned count = picture->config->service_count;
     struct table_service_spec *services = memory_allocate(count * sizeof(*services));
-    struct drawn *drawn = memory_allocate(count * sizeof(*drawn));
+    struct table_replica **replicas = memory_allocate(count * sizeof(*replicas));
     struct table_listener listeners[TABLE_LISTENERS_MAX];
     struct table_spec spec = {
         .epoch = epoch,
@@ -203,14 +200,12 @@ int picture_build(const struct picture *picture, uint64_t epoch, int *fd, struct
     for (unsigned i = 0; i < spec.listener_count; i++)
         draw_listener(picture, i, &listeners[i]);
     for (unsigned i = 0; result == 0 && i < count; i++)
-        result = draw_service(picture, i, &drawn[i], &services[i], why);
+        result = draw_service(picture, i, &replicas[i], &services[i], why);
     if (result == 0)
         result = table_build(&spec, fd, why);
-    for (unsigned i = 0; i < count; i++) {
-        balance_destroy(drawn[i].image);
-        free(drawn[i].replicas);
-    }
-    free(drawn);
+    for (unsigned i = 0; i < count; i++)
+        free(replicas[i]);
+    free(replicas);
     free(services);
     return result;
 }

@@ -12,7 +12,7 @@
 /* What it is a picture of. */
 struct picture {
     const struct config *config;
-    const struct crew *crews; /* one for each service */
+    struct crew *crews; /* one for each service */
     const struct listeners *listeners;
     unsigned workers;
 };
