@@ -54,6 +54,8 @@ static void on_tick(struct timer *timer)
         goes_on |= look_at(tick, CONTAINER_OF(at, struct replica, list), &total);
     }
     SEGMENTS_SET(tick->states->in_flight, total);
+    if (tick->counts_load)
+        atomic_fetch_add_explicit(&tick->states->ticks, 1, memory_order_release);
     if (goes_on)
         loop_start_timer(tick->loop, timer, TICK_US);
 }

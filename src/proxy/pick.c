@@ -98,9 +98,11 @@ int pick_replica(struct proxy *proxy, unsigned service, uint64_t hash,
     const struct balance_image *image = table_image(proxy->table, of);
     const struct balance_load *load = &proxy->services[service].load;
     struct search search = {proxy, service, hash, tried};
-    unsigned member = balance_owner(image, hash, 0, load);
     unsigned rank = 0;
+    unsigned member;
 
+    proxy_refresh_load(proxy, service);
+    member = balance_owner(image, hash, 0, load);
     if (member == BALANCE_NONE)
         return -ENOENT;
     pick->why = pick_obstacle(proxy, service, member, hash, tried);

@@ -35,7 +35,8 @@ static void forget_services(struct proxy *proxy)
 {
     for (unsigned i = 0; i < TABLE_SERVICES_MAX; i++) {
         free(proxy->services[i].in_flight);
-        proxy->services[i] = (struct proxy_service){.in_flight = NULL};
+        proxy->services[i].in_flight = NULL;
+        proxy->services[i].load.in_flight = NULL;
     }
 }
 
@@ -77,6 +78,7 @@ static void enter_service(struct proxy *proxy, unsigned number, bool present[TAB
 
     own->in_flight = memory_allocate((service->replica_count + 1) * sizeof(uint32_t));
     own->load = (struct balance_load){.turn = turn, .in_flight = own->in_flight};
+    own->seen_ticks = 0;
     for (unsigned i = 0; i < service->replica_count; i++) {
         const struct table_replica *replica = table_replicas(proxy->table, service) + i;
 
@@ -244,6 +246,26 @@ void proxy_clear_seat(struct proxy *proxy, uint32_t seat)
 {
     proxy->seats[seat].skip_until_us = 0;
     proxy->seats[seat].skip_us = 0;
+}
+
+void proxy_refresh_load(struct proxy *proxy, unsigned number)
+{
+    const struct table_service *service = table_services(proxy->table) + number;
+    struct proxy_service *own = &proxy->services[number];
+    uint64_t ticks = atomic_load_explicit(&proxy->states->ticks, memory_order_acquire);
+
+    if (LIKELY(ticks == own->seen_ticks))
+        return;
+    own->seen_ticks = ticks;
+    own->load.total = 0;
+    for (unsigned i = 0; i < service->replica_count; i++) {
+        uint32_t seat = table_replicas(proxy->table, service)[i].seat;
+        uint32_t mine = SEGMENTS_READ(proxy->counts->seats[seat].in_flight);
+        uint32_t all = SEGMENTS_READ(proxy->states->seats[seat].in_flight);
+
+        own->in_flight[i] = all > mine ? all : mine;
+        own->load.total += own->in_flight[i];
+    }
 }
 
 void proxy_count_in_flight(struct proxy *proxy, uint32_t seat, int change)

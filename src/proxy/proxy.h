@@ -47,9 +47,11 @@ struct proxy_seat {
 
 /* Of a service, in the order of the table. */
 struct proxy_service {
-    struct balance_load load; /* in_flight: this worker's, by member */
+    /* in_flight, by member: this worker's own, and the others' as of the last tick. */
+    struct balance_load load;
     uint32_t *in_flight;
-    bool is_panicking; /* too few are healthy: probe verdicts are ignored */
+    uint64_t seen_ticks; /* of the state segment, when the others' were last looked at */
+    bool is_panicking;   /* too few are healthy: probe verdicts are ignored */
 };
 
 struct exchange;
@@ -109,6 +111,10 @@ void proxy_take_retry(struct proxy *proxy);
 /* An attempt to connect was refused or timed out, or one succeeded. */
 void proxy_skip_seat(struct proxy *proxy, uint32_t seat);
 void proxy_clear_seat(struct proxy *proxy, uint32_t seat);
+
+/* What is in flight over all workers, for a service that asks: as of the keeper's last tick, this
+ * worker's own exact. */
+void proxy_refresh_load(struct proxy *proxy, unsigned service);
 
 /* One request more or less under way at a replica. */
 void proxy_count_in_flight(struct proxy *proxy, uint32_t seat, int change);

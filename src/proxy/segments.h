@@ -43,6 +43,7 @@ struct state_segment {
     _Atomic uint64_t
         changes; /* one more with each change of a word: workers look for replicas that went */
     _Atomic uint64_t in_flight; /* of all replicas together */
+    _Atomic uint64_t ticks;     /* one more when the keeper has told anew what is in flight */
     struct state_seat seats[TABLE_REPLICAS_MAX];
 };
 

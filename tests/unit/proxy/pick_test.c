@@ -1,0 +1,226 @@
+#include "rig.h"
+
+#include "proxy/pick.h"
+
+static const struct pick_tried nobody = {.count = 0};
+
+static uint64_t hash_of(const struct rig *rig, const char *key)
+{
+    return balance_hash(rig->image, view_of(key), NULL);
+}
+
+static unsigned pick_member(struct rig *rig, const char *key, const char **why)
+{
+    struct pick pick = {.why = NULL};
+
+    assert_int_equal(pick_replica(&rig->proxy, 0, hash_of(rig, key), &nobody, &pick), 0);
+    *why = pick.why;
+    return pick.member;
+}
+
+static unsigned rank_of(const struct rig *rig, const char *key, unsigned rank)
+{
+    return balance_owner(rig->image, hash_of(rig, key), rank, NULL);
+}
+
+static void the_owner_gets_its_keys(void **state)
+{
+    struct rig rig;
+    const char *why;
+
+    (void)state;
+    rig_start(&rig, 5, TABLE_COMPAT_OFF);
+    for (int i = 0; i < 100; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "key %d", i);
+        assert_int_equal(pick_member(&rig, key, &why), rank_of(&rig, key, 0));
+        assert_string_equal(why, "owner");
+    }
+    rig_stop(&rig);
+}
+
+static void each_obstacle_is_named_and_leads_to_the_next_rank(void **state)
+{
+    static const struct {
+        enum seat_state state;
+        const char *why;
+    } rows[] = {
+        {SEAT_STARTING, "owner is starting"}, {SEAT_DOWN, "owner is down"},
+        {SEAT_DRAINING, "owner is draining"}, {SEAT_DEAD, "owner is dead"},
+        {SEAT_EMPTY, "owner is dead"},
+    };
+    struct rig rig;
+    const char *why;
+
+    (void)state;
+    rig_start(&rig, 5, TABLE_COMPAT_OFF);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        uint32_t seat = rig.replicas[rank_of(&rig, "k", 0)].seat;
+
+        segments_set_state(rig.states, seat, 1, rows[i].state);
+        proxy_look(&rig.proxy);
+        assert_int_equal(pick_member(&rig, "k", &why), rank_of(&rig, "k", 1));
+        assert_string_equal(why, rows[i].why);
+        segments_set_state(rig.states, seat, 1, SEAT_UP);
+        proxy_look(&rig.proxy);
+        assert_int_equal(pick_member(&rig, "k", &why), rank_of(&rig, "k", 0));
+    }
+    rig_stop(&rig);
+}
+
+static void one_that_refused_is_skipped_for_a_while_and_longer_each_time(void **state)
+{
+    struct rig rig;
+    const char *why;
+    unsigned owner;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    owner = rank_of(&rig, "k", 0);
+    proxy_skip_seat(&rig.proxy, rig.replicas[owner].seat);
+    assert_int_equal(pick_member(&rig, "k", &why), rank_of(&rig, "k", 1));
+    assert_string_equal(why, "owner refused");
+    rig.loop.now_us += PROXY_SKIP_MIN_US;
+    assert_int_equal(pick_member(&rig, "k", &why), owner);
+    proxy_skip_seat(&rig.proxy, rig.replicas[owner].seat);
+    rig.loop.now_us += PROXY_SKIP_MIN_US;
+    assert_int_equal(pick_member(&rig, "k", &why), rank_of(&rig, "k", 1));
+    rig.loop.now_us += PROXY_SKIP_MIN_US;
+    assert_int_equal(pick_member(&rig, "k", &why), owner);
+    for (int i = 0; i < 20; i++) {
+        proxy_skip_seat(&rig.proxy, rig.replicas[owner].seat);
+        rig.loop.now_us += PROXY_SKIP_MAX_US;
+        assert_int_equal(pick_member(&rig, "k", &why), owner);
+    }
+    proxy_skip_seat(&rig.proxy, rig.replicas[owner].seat);
+    proxy_clear_seat(&rig.proxy, rig.replicas[owner].seat);
+    assert_int_equal(pick_member(&rig, "k", &why), owner);
+    rig_stop(&rig);
+}
+
+/* Below half healthy the probes are wrong rather than the replicas; who is dead stays dead. */
+static void in_a_panic_verdicts_of_probes_are_ignored(void **state)
+{
+    struct rig rig;
+    const char *why;
+
+    (void)state;
+    rig_start(&rig, 4, TABLE_COMPAT_OFF);
+    for (unsigned i = 0; i < 3; i++)
+        segments_set_state(rig.states, rig.replicas[i].seat, 1, SEAT_DOWN);
+    proxy_look(&rig.proxy);
+    for (int i = 0; i < 50; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "key %d", i);
+        assert_int_equal(pick_member(&rig, key, &why), rank_of(&rig, key, 0));
+    }
+    for (unsigned i = 0; i < 3; i++)
+        segments_set_state(rig.states, rig.replicas[i].seat, 1, SEAT_DEAD);
+    proxy_look(&rig.proxy);
+    for (int i = 0; i < 50; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "key %d", i);
+        assert_int_equal(pick_member(&rig, key, &why), 3);
+    }
+    rig_stop(&rig);
+}
+
+static void one_over_its_bound_spills_to_the_same_next_rank(void **state)
+{
+    struct rig rig;
+    const char *why;
+    uint32_t seat;
+
+    (void)state;
+    rig_start(&rig, 4, TABLE_COMPAT_OFF);
+    rig.rules.bound = 125;
+    rig.rules.bound_floor = 2;
+    rig_publish(&rig);
+    seat = rig.replicas[rank_of(&rig, "hot", 0)].seat;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pick_member(&rig, "hot", &why), rank_of(&rig, "hot", 0));
+        proxy_count_in_flight(&rig.proxy, seat, 1);
+    }
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(pick_member(&rig, "hot", &why), rank_of(&rig, "hot", 1));
+        assert_string_equal(why, "owner is over its bound");
+    }
+    proxy_count_in_flight(&rig.proxy, seat, -1);
+    assert_int_equal(pick_member(&rig, "hot", &why), rank_of(&rig, "hot", 0));
+    proxy_count_in_flight(&rig.proxy, seat, -1);
+    rig_stop(&rig);
+}
+
+static void what_other_workers_have_in_flight_counts_from_the_last_tick_on(void **state)
+{
+    struct rig rig;
+    const char *why;
+    uint32_t seat;
+
+    (void)state;
+    rig_start(&rig, 4, TABLE_COMPAT_OFF);
+    rig.rules.bound = 125;
+    rig.rules.bound_floor = 3;
+    rig_publish(&rig);
+    seat = rig.replicas[rank_of(&rig, "hot", 0)].seat;
+    SEGMENTS_SET(rig.states->seats[seat].in_flight, 3);
+    assert_int_equal(pick_member(&rig, "hot", &why), rank_of(&rig, "hot", 0));
+    SEGMENTS_SET(rig.states->ticks, 1);
+    assert_int_equal(pick_member(&rig, "hot", &why), rank_of(&rig, "hot", 1));
+    SEGMENTS_SET(rig.states->seats[seat].in_flight, 2);
+    SEGMENTS_SET(rig.states->ticks, 2);
+    assert_int_equal(pick_member(&rig, "hot", &why), rank_of(&rig, "hot", 0));
+    /* Its own are exact at any time. */
+    proxy_count_in_flight(&rig.proxy, seat, 1);
+    assert_int_equal(pick_member(&rig, "hot", &why), rank_of(&rig, "hot", 1));
+    proxy_count_in_flight(&rig.proxy, seat, -1);
+    rig_stop(&rig);
+}
+
+static void a_warming_replica_gets_its_part_of_its_own_keys(void **state)
+{
+    unsigned counts[2] = {0, 0};
+    struct rig rig;
+    const char *why;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    segments_set_state(rig.states, rig.replicas[0].seat, 1, SEAT_WARMING);
+    SEGMENTS_SET(rig.states->seats[rig.replicas[0].seat].warming_percent, 20);
+    proxy_look(&rig.proxy);
+    for (int i = 0; i < 6000; i++) {
+        char key[16];
+        unsigned member;
+
+        snprintf(key, sizeof(key), "key %d", i);
+        member = pick_member(&rig, key, &why);
+        if (rank_of(&rig, key, 0) != 0) {
+            assert_int_equal(member, rank_of(&rig, key, 0));
+            continue;
+        }
+        counts[member == 0]++;
+        if (member != 0)
+            assert_string_equal(why, "owner is warming");
+    }
+    /* 2,000 keys, 20 of a hundred: six standard deviations are 107. */
+    assert_in_range(counts[1] * 100 / (counts[0] + counts[1]), 14, 26);
+    rig_stop(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_owner_gets_its_keys),
+        cmocka_unit_test(each_obstacle_is_named_and_leads_to_the_next_rank),
+        cmocka_unit_test(one_that_refused_is_skipped_for_a_while_and_longer_each_time),
+        cmocka_unit_test(in_a_panic_verdicts_of_probes_are_ignored),
+        cmocka_unit_test(one_over_its_bound_spills_to_the_same_next_rank),
+        cmocka_unit_test(what_other_workers_have_in_flight_counts_from_the_last_tick_on),
+        cmocka_unit_test(a_warming_replica_gets_its_part_of_its_own_keys),
+    };
+
+    return cmocka_run_group_tests_name("proxy/pick", tests, NULL, NULL);
+}
