@@ -156,7 +156,7 @@ static void on_deadline(struct sock *sock)
         return;
     default:
         /* The answer is the holder's business; the deadline is set anew when it is complete. */
-        return;
+        sock_watch(sock);
     }
 }
 
@@ -316,6 +316,8 @@ static void tell_request(struct inbound *inbound, const struct head *head)
         set_deadline(inbound, group->settings.idle_timeout_ms);
     else
         inbound->state = STATE_ANSWER;
+    if (!has_body && inbound->wants_close)
+        sock_leave_unwatched(&inbound->sock);
     inbound->stream.events = NULL;
     inbound->was_told = true;
     group->events->on_request(inbound, &inbound->stream, head);
@@ -762,7 +764,8 @@ void inbound_open(struct inbound_group *group, int fd, const struct address *cli
     group->count++;
     sock_adopt(&inbound->sock, group->socks, fd, &sock_events_);
     if (inbound->state != STATE_CLOSED && !sock_has_deadline(&inbound->sock))
-        set_deadline(inbound, group->settings.header_timeout_ms);
+        set_deadline(inbound, inbound->sock.is_unwatched ? INBOUND_UNWATCHED_MS
+                                                         : group->settings.header_timeout_ms);
 }
 
 void inbound_group_drain(struct inbound_group *group)

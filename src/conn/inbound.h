@@ -17,6 +17,11 @@
 
 #define INBOUND_IP_BYTES 46
 
+/* A client that said close, and whose first request is whole, has said all it will: so long it is
+ * not watched. Mostly it is answered before, which spares the registering; whether it is still
+ * there is seen a little later. */
+#define INBOUND_UNWATCHED_MS 20
+
 /* Of a request that was answered before it was whole so much is read and thrown away, so that its
  * connection can be used again. */
 #define INBOUND_DISCARD_BYTES_MAX (64 * 1024)

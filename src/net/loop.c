@@ -164,6 +164,14 @@ void loop_remove(struct loop *loop, struct watch *watch)
     epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
 }
 
+void loop_forget(struct loop *loop, struct watch *watch)
+{
+    if (loop->never_forks)
+        watch->on_events = NULL;
+    else
+        loop_remove(loop, watch);
+}
+
 void loop_make_ready(struct loop *loop, struct ready *ready)
 {
     if (list_is_empty(&ready->list))

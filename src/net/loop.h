@@ -44,7 +44,8 @@ struct loop {
     int epoll_fd;
     bool is_stopping;
     bool is_turning;
-    uint64_t now_us; /* monotonic, read once a turn */
+    bool never_forks; /* its owner's word: nobody else ever holds this process's descriptors */
+    uint64_t now_us;  /* monotonic, read once a turn */
     uint64_t turns;
     struct timer_wheel wheel;
     struct list ready;
@@ -75,6 +76,10 @@ void loop_stop(struct loop *loop);
 MUST_USE int loop_add(struct loop *loop, struct watch *watch, uint32_t events, watch_fn on_events);
 MUST_USE int loop_change(struct loop *loop, struct watch *watch, uint32_t events);
 void loop_remove(struct loop *loop, struct watch *watch);
+
+/* The same where the caller closes the descriptor next: in a process that never forks that alone
+ * ends the watching, and a system call is spared. */
+void loop_forget(struct loop *loop, struct watch *watch);
 
 /* Runs it later in this turn, or in the next one where it is put there by the ready list itself.
  * Twice is once. */

@@ -90,6 +90,8 @@ static void queue_bytes(struct sock *sock, struct view bytes)
     }
     sock->was_queued = true;
     account_queue(sock, before);
+    /* Somebody must say when there is room again. */
+    sock_watch(sock);
 }
 
 static void finish_shut(struct sock *sock)
@@ -508,6 +510,18 @@ static int register_sock(struct sock *sock)
     return result;
 }
 
+void sock_watch(struct sock *sock)
+{
+    int result;
+
+    if (!sock->is_unwatched)
+        return;
+    sock->is_unwatched = false;
+    result = register_sock(sock);
+    if (result < 0)
+        fail(sock, result);
+}
+
 int sock_connect(struct sock *sock, struct sock_group *group, const struct address *address,
                  const struct sock_events *events)
 {
@@ -537,16 +551,12 @@ fail:
 void sock_adopt(struct sock *sock, struct sock_group *group, int fd,
                 const struct sock_events *events)
 {
-    int result;
-
     init(sock, group, fd, events);
     sock->is_readable = true;
+    sock->is_unwatched = true;
     receive_all(sock);
-    if (sock->is_closed || sock->error)
-        return;
-    result = register_sock(sock);
-    if (result < 0)
-        fail(sock, result);
+    if (!sock->is_closed && !sock->error && !sock->may_be_unwatched)
+        sock_watch(sock);
 }
 
 /* ---- the end ---- */
@@ -570,7 +580,7 @@ static void release(struct sock *sock)
     sock->is_closed = true;
     timer_stop(&sock->timer);
     ready_cancel(&sock->ready);
-    loop_remove(group->loop, &sock->watch);
+    loop_forget(group->loop, &sock->watch);
     descriptor_close(&sock->watch.fd);
     buffer_finish(&sock->queue);
     account_queue(sock, before);
@@ -666,6 +676,7 @@ void sock_close(struct sock *sock, bool lingers, sock_fn destroy)
         release(sock);
         return;
     }
+    sock_watch(sock);
     sock->events = &linger_events;
     sock->linger_owed = (uint32_t)owed(sock);
     loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);

@@ -93,8 +93,10 @@ struct sock {
     uint8_t linger_rounds;
     bool is_connecting : 1;
     bool is_registered : 1;
-    bool is_readable : 1; /* the kernel may have more for us */
-    bool is_hung_up : 1;  /* an event said that no more comes: read on until 0 */
+    bool is_unwatched : 1;     /* adopted, and not yet registered */
+    bool may_be_unwatched : 1; /* the owner's word */
+    bool is_readable : 1;      /* the kernel may have more for us */
+    bool is_hung_up : 1;       /* an event said that no more comes: read on until 0 */
     bool is_paused : 1;
     bool has_fin : 1;    /* theirs was read */
     bool wants_shut : 1; /* our FIN follows what is queued */
@@ -136,6 +138,20 @@ MUST_USE int sock_connect(struct sock *sock, struct sock_group *group,
  * inside on_bytes, whose view it would overwrite. */
 void sock_adopt(struct sock *sock, struct sock_group *group, int fd,
                 const struct sock_events *events);
+
+/*
+ * From inside the on_bytes of sock_adopt(): nothing more is awaited from the other side, so it need
+ * not be watched until sock_watch(). A connection that lives for one request that is answered soon
+ * is spared the registering.
+ */
+static inline void sock_leave_unwatched(struct sock *sock)
+{
+    sock->may_be_unwatched = true;
+}
+
+/* Watches it from now on; harmless where it is watched. What is queued or lingers is watched
+ * anyway. */
+void sock_watch(struct sock *sock);
 
 /* Changes who is told. */
 static inline void sock_set_events(struct sock *sock, const struct sock_events *events)

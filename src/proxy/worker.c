@@ -394,6 +394,7 @@ static int init(struct worker *worker, struct error *why)
     worker->status = EXIT_SUCCESS;
     worker->loop.on_turn = on_turn;
     worker->loop.turn_owner = worker;
+    worker->loop.never_forks = true;
     sock_group_init(&worker->socks, &worker->loop, SOCK_QUEUE_BYTES_MAX);
     timer_init(&worker->drain_limit, on_drain_limit);
     result = watch_signals(worker, why);
