@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "cli/experiment_a1.h"
+#include "cli/experiment_a2.h"
+#include "cli/experiment_a3.h"
 #include "cli/word.h"
 
 typedef int (*run_fn)(struct experiment_rig *rig, const struct experiment_options *options,
@@ -21,6 +23,8 @@ struct experiment {
 
 static const struct experiment experiments[] = {
     {"a1", experiment_a1, experiment_a1_print},
+    {"a2", experiment_a2, experiment_a2_print},
+    {"a3", experiment_a3, experiment_a3_print},
 };
 
 /* The command line, before its reading puts it into another order. */

@@ -41,7 +41,7 @@ static void end_moment(struct load_result *result)
         load_histogram_clear(&result->now_latency);
 }
 
-void load_result_close(struct load_result *result, uint64_t now_us)
+static void fill_moments(struct load_result *result, uint64_t now_us)
 {
     uint64_t due;
 
@@ -52,9 +52,16 @@ void load_result_close(struct load_result *result, uint64_t now_us)
         end_moment(result);
 }
 
+void load_result_close(struct load_result *result, uint64_t now_us)
+{
+    fill_moments(result, now_us);
+    if (result->now.answers || result->now.errors)
+        end_moment(result);
+}
+
 static void count_end(struct load_result *result, bool is_lost, uint64_t now_us)
 {
-    load_result_close(result, now_us);
+    fill_moments(result, now_us);
     result->requests++;
     result->end_us = now_us;
     if (!is_lost)

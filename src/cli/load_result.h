@@ -61,7 +61,7 @@ void load_result_answer(struct load_result *result, uint16_t status, uint16_t re
                         uint64_t took_us, uint64_t now_us);
 void load_result_fail(struct load_result *result, enum load_failure failure, uint64_t now_us);
 
-/* Completes the time line up to now. */
+/* Completes the time line; its last piece may be shorter. Nothing is counted afterwards. */
 void load_result_close(struct load_result *result, uint64_t now_us);
 
 void load_result_forget_recent(struct load_result *result);

@@ -75,6 +75,55 @@ def test_the_published_imbalance_of_the_classic_ring_is_reproduced():
     assert result["as_placed"] == result["requests"] == 10000
 
 
+def test_a2_moves_no_more_keys_than_the_newcomer_gets():
+    result = experiment_json("a2", "--seed", 3)
+    steps = result["steps"]
+    assert [step["replicas"] for step in steps] == [2, 3, 4, 5, 6]
+    for step in steps:
+        assert step["lost"] == 0 and step["requests"] == 10000
+        assert sum(step["counts"].values()) == 10000
+        assert list(step["counts"]) == [f"Server {n + 1}" for n in range(step["replicas"])]
+        assert step["as_placed"] == 10000
+        assert step["average"] == pytest.approx(10000 / step["replicas"])
+        assert step["chi2_p"] > 0.0001
+        assert step["cv"] < 0.05
+    for before, step in zip(steps, steps[1:]):
+        gain = step["counts"][f"Server {step['replicas']}"] / 10000
+        # What the requests say is what the library says, but for chance: 5 deviations.
+        assert step["moved_of_requests"] == pytest.approx(step["moved"], abs=0.025)
+        assert step["moved_of_requests"] >= gain
+        assert step["moved"] == pytest.approx(step["minimum"] + step["excess"], abs=1e-6)
+        assert step["moved"] < 1.1 / step["replicas"]
+        assert before["replicas"] + 1 == step["replicas"]
+
+
+def test_a2_of_a_scheme_without_keys_says_nothing_of_keys():
+    result = experiment_json("a2", "--quick", "--scheme", "round-robin")
+    for step in result["steps"]:
+        assert step["lost"] == 0
+        assert "moved" not in step and step["as_placed"] is None
+
+
+def test_a3_every_call_is_right_and_nothing_is_lost_to_failures():
+    result = experiment_json("a3", "--quick")
+    wrong = [call for call in result["calls"] if not call["is_right"]]
+    assert not wrong, wrong
+    assert len(result["calls"]) > 30
+    kills = result["kills"]
+    assert kills["lost"] == 0, kills["errors"]
+    assert kills["requests"] == sum(moment["answers"] for moment in kills["series"])
+    assert [event["what"] for event in kills["events"]] == [
+        "kill", "kill", "hang", "goes on", "add", "rm"
+    ]  # fmt: skip
+    for event in kills["events"]:
+        if event["what"] == "kill":
+            assert event["noticed_ms"] <= event["healed_ms"] < 5000
+        if event["what"] == "hang":
+            assert event["noticed_ms"] < 5000
+    assert result["placement"]["moved"] == 0
+    assert result["placement"]["digest_is_the_same"] is True
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
