@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -201,8 +202,27 @@ def suite_smoke(_):
     return unittest(SMOKE)
 
 
-def run_wire(path):
-    done = run(["varnishtest", "-t", "60", f"-Droost={RELEASE / 'roost'}", path], quiet=True)
+def free_ports(count):
+    """Ports of 127.0.0.1 that nobody listens on, below those the kernel gives to connections."""
+    ports = []
+    first = WIRE_PORTS.start + os.getpid() * 16 % (len(WIRE_PORTS) // 2)
+    for port in range(first, WIRE_PORTS.stop):
+        if len(ports) == count:
+            break
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        ports.append(port)
+    assert len(ports) == count, "not enough free ports"
+    return ports
+
+
+def run_wire(path, port):
+    roost = f"-Droost={RELEASE / 'roost'}"
+    done = run(["varnishtest", "-t", "60", roost, f"-Dport={port}", path], quiet=True)
     if done.returncode == 77:
         return SKIPPED
     if done.returncode:
@@ -213,8 +233,9 @@ def run_wire(path):
 
 def suite_wire(_):
     """what goes over the wire: varnishtest"""
+    paths = sorted((ROOT / "tests" / "wire").rglob("*.vtc"))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return sum_of(pool.map(run_wire, sorted((ROOT / "tests" / "wire").rglob("*.vtc"))))
+        return sum_of(pool.map(run_wire, paths, free_ports(len(paths))))
 
 
 def run_fuzz(program, seconds):
@@ -277,15 +298,13 @@ NEEDS = {
     "fuzz": ("fuzz", "all"),
 }
 
-MAY_BE_EMPTY = {"wire"}
-
 
 def run_suite(name, options):
     need = NEEDS.get(name)
     if need and not build(*need):
         return FAILED
     count = globals()[f"suite_{name}"](options)
-    if not count.passed + count.failed + count.skipped and name not in MAY_BE_EMPTY:
+    if not count.passed + count.failed + count.skipped:
         show(f"suite {name}", "ran no test")
         return FAILED
     return count
