@@ -1,5 +1,6 @@
 #include "cli/replica_job.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -154,10 +155,9 @@ static void pump_piece(struct job *job)
         finish(job);
         return;
     }
-    stream_send_body(
-        job->stream,
-        (struct view){text, (size_t)sprintf(text, "piece %llu\n",
-                                            (unsigned long long)(job->count - job->left + 1))});
+    stream_send_body(job->stream,
+                     (struct view){text, (size_t)sprintf(text, "piece %" PRIu64 "\n",
+                                                         (uint64_t)(job->count - job->left) + 1)});
     job->left--;
     if (stream_queued(job->stream) == 0)
         loop_make_ready(job->server->loop, &job->ready);

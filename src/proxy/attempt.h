@@ -7,8 +7,8 @@
 #include "proxy/exchange.h"
 
 /* Not sent: any method; sent and without a byte of an answer: the idempotent ones, as long as the
- * body is still held. exchange->was_sent and ->failure say how the last attempt ended. */
-bool attempt_may_follow(const struct exchange *exchange);
+ * body is still held. x->was_sent and ->failure say how the last attempt ended. */
+bool attempt_may_follow(const struct exchange *x);
 
 /* The same, and there is a replica and budget for it. */
-bool attempt_can_follow(const struct exchange *exchange);
+bool attempt_can_follow(const struct exchange *x);

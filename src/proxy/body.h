@@ -13,7 +13,7 @@
  * At most `bytes` of the request's body are held to be sent again; until the first byte of the
  * request has left, one receive more.
  */
-void body_limit_held(struct exchange *exchange, size_t bytes);
+void body_limit_held(struct exchange *x, size_t bytes);
 
 /* A piece of the request's body came from the client. */
 void body_take_request(struct exchange *x, struct view bytes);

@@ -7,8 +7,8 @@
 #include "proxy/exchange.h"
 
 /* Is this answer replaced by one of ours? */
-bool compat_replaces(const struct exchange *exchange, const struct head *answer);
+bool compat_replaces(const struct exchange *x, const struct head *answer);
 
 /* Answers the client instead; the exchange has no client afterwards. What the replica still says
  * is read and thrown away. */
-void compat_answer(struct exchange *exchange);
+void compat_answer(struct exchange *x);

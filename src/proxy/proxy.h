@@ -112,9 +112,9 @@ void proxy_take_retry(struct proxy *proxy);
 void proxy_skip_seat(struct proxy *proxy, uint32_t seat);
 void proxy_clear_seat(struct proxy *proxy, uint32_t seat);
 
-/* What is in flight over all workers, for a service that asks: as of the keeper's last tick, this
- * worker's own exact. */
-void proxy_refresh_load(struct proxy *proxy, unsigned service);
+/* What is in flight over all workers, for the service at that place, where it asks: as of the
+ * keeper's last tick, this worker's own exact. */
+void proxy_refresh_load(struct proxy *proxy, unsigned number);
 
 /* One request more or less under way at a replica. */
 void proxy_count_in_flight(struct proxy *proxy, uint32_t seat, int change);
