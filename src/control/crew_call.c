@@ -14,6 +14,8 @@
 #define CAUSE_BYTES        128
 #define RANDOM_NAME_DIGITS 5
 
+static const char stopping[] = "the balancer is stopping";
+
 struct crew_call {
     struct list list;
     struct crew *crew;
@@ -234,8 +236,8 @@ static void on_added(void *owner, int result, const char *why, struct replica **
 
     if (result < 0) {
         cancel_rows(crew);
-        error_set(&sentence, result, "%s", why);
-        refuse(call, result == -ESHUTDOWN ? result : -ECHILD, &sentence);
+        error_set(&sentence, result, "%s", crew->calls.is_closed ? stopping : why);
+        refuse(call, crew->calls.is_closed ? -ESHUTDOWN : -ECHILD, &sentence);
         return;
     }
     if (state_confirm_add(crew->state, crew->config->name, &sentence) < 0) {
@@ -445,9 +447,23 @@ static void refuse_all(struct crew *crew)
     struct error why;
     struct crew_call *call;
 
-    error_set(&why, -ESHUTDOWN, "the balancer is stopping");
+    error_set(&why, -ESHUTDOWN, "%s", stopping);
     while ((call = first_call(crew)) && !crew->calls.is_busy)
         refuse(call, -ESHUTDOWN, &why);
+}
+
+/* What is being started for a call is not wanted any more: its batch fails, and with it the call.
+ */
+static void cut_short(struct crew_call *call)
+{
+    struct crew *crew = call->crew;
+    struct replica *replica;
+
+    if (call->kind != CREW_ADD || call->waiter.on_adopted)
+        return;
+    replica = supervisor_find(crew->supervisor, crew->config->name, call->names[0]);
+    if (replica)
+        supervisor_leave(crew->supervisor, replica);
 }
 
 static void begin(struct crew_call *call)
@@ -468,6 +484,8 @@ static void run_calls(struct ready *ready)
     struct crew *crew = CONTAINER_OF(ready, struct crew, calls.ready);
     struct crew_call *call = first_call(crew);
 
+    if (crew->calls.is_closed && call && crew->calls.is_busy)
+        cut_short(call);
     if (crew->calls.is_closed) {
         refuse_all(crew);
         return;
@@ -483,7 +501,7 @@ void crew_call_ask(struct crew *crew, const struct crew_wish *wish, crew_done_fn
     struct crew_call *call;
 
     if (crew->calls.is_closed) {
-        done(owner, -ESHUTDOWN, "the balancer is stopping", NULL, 0);
+        done(owner, -ESHUTDOWN, stopping, NULL, 0);
         return;
     }
     if (crew->calls.count >= CREW_CALLS_MAX) {

@@ -53,18 +53,22 @@ static uint32_t longest_drain_ms(const struct config *config)
     return longest;
 }
 
-static void say_addresses(const struct keeper *keeper)
+static void say_url(const char *event, const struct address *address)
 {
     char text[ADDRESS_TEXT_BYTES];
+    char url[ADDRESS_TEXT_BYTES + 16];
 
-    for (unsigned i = 0; i < keeper->listeners.count; i++) {
-        address_to_text(&keeper->listeners.all[i].address, text);
-        log_event(LOG_INFO, "serve.traffic", LOG_TEXT("address", text));
-    }
-    for (unsigned i = 0; i < keeper->control_count; i++) {
-        address_to_text(&keeper->control_addresses[i], text);
-        log_event(LOG_INFO, "serve.control", LOG_TEXT("address", text));
-    }
+    address_to_text(address, text);
+    snprintf(url, sizeof(url), "%s%s", address->any.sa_family == AF_UNIX ? "" : "http://", text);
+    log_event(LOG_INFO, event, LOG_TEXT("url", url));
+}
+
+static void say_addresses(const struct keeper *keeper)
+{
+    for (unsigned i = 0; i < keeper->listeners.count; i++)
+        say_url("serve.traffic", &keeper->listeners.all[i].address);
+    for (unsigned i = 0; i < keeper->control_count; i++)
+        say_url("serve.control", &keeper->control_addresses[i]);
 }
 
 bool keeper_is_serving(const struct keeper *keeper)
@@ -526,8 +530,8 @@ static int start(struct keeper *keeper, struct error *why)
     if (result == 0)
         result = bind_control(keeper, why);
     if (result == 0)
-        result = signpost_write(&keeper->folder, keeper->control_addresses, keeper->control_count,
-                                why);
+        result =
+            signpost_write(&keeper->folder, keeper->control_addresses, keeper->control_count, why);
     if (result < 0)
         return result;
     say_addresses(keeper);

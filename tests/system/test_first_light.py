@@ -244,6 +244,55 @@ def test_replicas_may_be_left_running(start):
     wait_until(lambda: not roost.pids(), 5)
 
 
+def test_replicas_that_were_left_running_are_taken_over(start):
+    roost = start("--leave-replicas")
+    before = set(roost.pids_with(" replica"))
+    roost.terminate()
+    roost.start()
+    roost.flags = []
+    assert set(roost.pids_with(" replica")) == before
+    assert roost.get("/home").status == 200
+    assert roost.stop_command().returncode == 0
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05])
+def test_a_signal_at_any_moment_of_the_start_ends_it(start, delay_s):
+    roost = start.prepare("--num-servers", 20).spawn()
+    wait_until(lambda: "serve.traffic" in roost.log_text(), 10)
+    time.sleep(delay_s)
+    assert roost.terminate() == 0
+    wait_until(lambda: not roost.pids(), 5)
+
+
+SLOW = """
+compat: assignment
+services:
+  - name: web
+    replicas: {driver: process, count: 0, command: [/bin/sh, -c, "exec sleep 1000"]}
+"""
+
+
+def test_a_signal_ends_a_start_that_somebody_waits_for(start):
+    roost = start(config=SLOW)
+    with roost.raw() as raw:
+        raw.send('POST /add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\n{"n":3}')
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert roost.terminate() == 0
+        assert time.monotonic() - began < 5
+    wait_until(lambda: not roost.pids(), 5)
+    roost.start()
+    assert roost.get("/rep").json()["message"]["N"] == 0, "it never was"
+
+
+def test_the_first_lines_say_where_to_go(roost):
+    lines = roost.log_text().splitlines()
+    assert any(f"event=serve.traffic url=http://127.0.0.1:{roost.port}" in line for line in lines)
+    assert any(
+        f"event=serve.control url=http://127.0.0.1:{roost.control_port}" in line for line in lines
+    )
+
+
 @pytest.mark.parametrize(
     "arguments", [["serve", "--help"], ["stop", "--help"], ["--help"], ["--version"]]
 )
