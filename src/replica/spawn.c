@@ -21,12 +21,15 @@ void spawn_file_name(const char *name, pid_t pid, char file[SPAWN_FILE_BYTES])
 
 /* ---- in the new process ---- */
 
+/* The kernel's own call: the library keeps two signals to itself, which may have been inherited as
+ * ignored all the same. All zeroes is SIG_DFL. */
 static void reset_signals(void)
 {
+    const unsigned long default_action[4] = {0};
     sigset_t none;
 
     for (int signal_number = 1; signal_number < NSIG; signal_number++)
-        signal(signal_number, SIG_DFL);
+        syscall(SYS_rt_sigaction, signal_number, default_action, NULL, NSIG / 8);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
