@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "balance/balance_plan.h"
+#include "balance/balance_builder.h"
 #include "control/api_classic.h"
 #include "control/api_v1.h"
 #include "control/keeper.h"
-#include "control/picture.h"
 
 /* Slots that keep the cap from moving much more than it must (docs/hashing.md). */
 #define MANY_REPLICAS      100
@@ -120,17 +119,6 @@ static void choose_others(struct draft *draft)
 
 /* ---- the pool as it would be ---- */
 
-static uint32_t configured_weight(const struct crew *crew, const char *name)
-{
-    const struct config_weights *weights = &crew->config->replicas.weights;
-
-    for (unsigned i = 0; i < weights->count; i++) {
-        if (strcmp(weights->items[i].name, name) == 0)
-            return weights->items[i].weight;
-    }
-    return 1;
-}
-
 static uint32_t free_id(const struct draft *draft)
 {
     uint32_t id = 1;
@@ -162,7 +150,8 @@ static void make_members(struct draft *draft)
         const char *name = draft->add.names[i];
         uint32_t id = free_id(draft);
 
-        members[draft->count++] = (struct balance_member){name, configured_weight(crew, name), id};
+        members[draft->count++] =
+            (struct balance_member){name, crew_configured_weight(crew, name), id};
     }
 }
 
@@ -282,17 +271,14 @@ static json_t *plan_json(const struct draft *draft, const struct balance_plan *p
 
 static void price(struct api_request *request, const struct draft *draft)
 {
-    struct balance_options options = picture_balance_options(draft->crew->config);
-    const struct balance_image *before = NULL;
-    struct balance_image *after = NULL;
+    const struct balance_image *before;
     struct balance_plan plan = {0};
     struct error why;
     int result = crew_placement(draft->crew, &before, &why);
 
     if (result == 0)
-        result = balance_build(&options, draft->members, draft->count, &after, &why);
-    if (result == 0)
-        result = balance_plan_make(before, after, &plan, &why);
+        result =
+            balance_builder_plan(draft->crew->builder, draft->members, draft->count, &plan, &why);
     if (result < 0) {
         api_fail(request, result == -ENOSPC || result == -E2BIG ? 409 : 400, "%s", why.text);
     } else {
@@ -300,7 +286,6 @@ static void price(struct api_request *request, const struct draft *draft)
         api_answer_json(request, 200, plan_json(draft, &plan));
     }
     balance_plan_finish(&plan);
-    balance_destroy(after);
 }
 
 /* The service of the body, else as for all others. */
