@@ -478,12 +478,12 @@ static enum exchange_step step_finish(struct exchange *x)
         list_remove(&x->waiting);
         proxy->waiting_count--;
     }
-    if (x->held.data || !x->is_text_pooled)
+    if (x->held.data || !x->text_pool)
         sock_group_settle(proxy->socks);
     buffer_finish(&x->held);
     buffer_finish(&x->request_trailers);
-    if (x->is_text_pooled)
-        pool_give(&proxy->texts, x->text);
+    if (x->text_pool)
+        pool_give(x->text_pool, x->text);
     else
         free(x->text);
     pool_give(&proxy->exchanges, x);

@@ -77,7 +77,7 @@ struct exchange {
     char *text; /* its head as it is sent, or NULL */
     size_t text_bytes;
     size_t text_capacity;
-    bool is_text_pooled;
+    struct pool *text_pool;  /* it goes back there; NULL: it is freed */
     struct view method_text; /* into `text` */
     struct view target;
     struct view host;

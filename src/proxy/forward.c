@@ -106,9 +106,20 @@ static bool is_passed(const struct field *field, const struct forward_request *g
     }
 }
 
-void forward_request_head(struct h1_writer *writer, const struct head *head,
-                          const struct forward_request *given)
+/* Writes it and says where its value stands. */
+static struct view write_request_id(struct h1_writer *writer, struct view name, struct view value)
 {
+    struct view place = {writer->at + name.size + 2, value.size};
+
+    h1_write_field(writer, name, value);
+    return place;
+}
+
+struct view forward_request_head(struct h1_writer *writer, const struct head *head,
+                                 const struct forward_request *given)
+{
+    struct view request_id = {NULL, 0};
+
     h1_write_request_line(writer, head->method_text, head->target);
     h1_write_field(writer, VIEW("Host"), head->host.data ? head->host : given->default_host);
     for (unsigned i = 0; i < head->field_count; i++) {
@@ -119,18 +130,21 @@ void forward_request_head(struct h1_writer *writer, const struct head *head,
             continue;
         if (UNLIKELY(head->method == METHOD_OPTIONS) && read_max_forwards(head, field, &hops))
             h1_write_number_field(writer, field->name, hops - 1);
+        else if (field->id == FIELD_X_REQUEST_ID && !request_id.data)
+            request_id = write_request_id(writer, field->name, field->value);
         else
             h1_write_field(writer, field->name, field->value);
     }
     write_forwarded(writer, head, given);
     if (given->request_id.size)
-        h1_write_field(writer, VIEW("X-Request-ID"), given->request_id);
+        request_id = write_request_id(writer, VIEW("X-Request-ID"), given->request_id);
     if (given->link.size)
         h1_write_field(writer, VIEW("X-Roost-Link"), given->link);
     if (head->asks_upgrade)
         h1_write_field(writer, VIEW("Upgrade"), VIEW("websocket"));
     else if (head->accepts_trailers)
         h1_write_bytes(writer, VIEW("TE: trailers\r\nConnection: TE\r\n"));
+    return request_id;
 }
 
 size_t forward_answer_bytes(const struct head *head)

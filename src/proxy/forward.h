@@ -25,9 +25,10 @@ bool forward_is_final(const struct head *head);
 /* Bytes that forward_request_head() needs at most, but for hosts. */
 size_t forward_request_bytes(const struct head *head);
 
-/* First line and fields, no empty line. */
-void forward_request_head(struct h1_writer *writer, const struct head *head,
-                          const struct forward_request *given);
+/* First line and fields, no empty line. Says where in it the value of X-Request-ID stands, or
+ * gives an empty view. */
+struct view forward_request_head(struct h1_writer *writer, const struct head *head,
+                                 const struct forward_request *given);
 
 /* What an answer head is given: empty views: not given. */
 struct forward_answer {

@@ -15,9 +15,15 @@
 /* Memory for the head as it will be sent: pooled where it fits. */
 static void take_text(struct exchange *x, size_t bytes)
 {
-    x->is_text_pooled = bytes <= PROXY_TEXT_BYTES;
-    x->text_capacity = x->is_text_pooled ? PROXY_TEXT_BYTES : bytes;
-    x->text = x->is_text_pooled ? pool_take(&x->proxy->texts) : memory_allocate(bytes);
+    struct proxy *proxy = x->proxy;
+
+    x->text_pool = NULL;
+    if (bytes <= PROXY_SHORT_TEXT_BYTES)
+        x->text_pool = &proxy->short_texts;
+    else if (bytes <= PROXY_TEXT_BYTES)
+        x->text_pool = &proxy->texts;
+    x->text_capacity = x->text_pool ? x->text_pool->object_bytes : bytes;
+    x->text = x->text_pool ? pool_take(x->text_pool) : memory_allocate(bytes);
 }
 
 /* Where the method and target stand in the text that was written. */
@@ -30,11 +36,6 @@ static void find_first_line(struct exchange *x)
     x->target = view_first(line, view_find(line, ' '));
 }
 
-static void find_request_id(struct exchange *x)
-{
-    x->request_id = record_find_field((struct view){x->text, x->text_bytes}, VIEW("X-Request-ID"));
-}
-
 /* What is kept points into the text: the received bytes are gone when this callback returns. */
 static void write_request(struct exchange *x, const struct forward_request *given)
 {
@@ -45,11 +46,10 @@ static void write_request(struct exchange *x, const struct forward_request *give
 
     take_text(x, bytes);
     h1_write_init(&writer, x->text, x->text_capacity);
-    forward_request_head(&writer, head, given);
+    x->request_id = forward_request_head(&writer, head, given);
     assert(!writer.is_full);
     x->text_bytes = h1_write_result(&writer).size;
     find_first_line(x);
-    find_request_id(x);
     x->host = record_find_field((struct view){x->text, x->text_bytes}, VIEW("Host"));
 }
 
@@ -130,7 +130,7 @@ static void add_request_id(struct exchange *x)
     h1_write_field(&writer, VIEW("X-Request-ID"), (struct view){x->drawn_key, x->drawn_key_bytes});
     assert(!writer.is_full);
     x->text_bytes += h1_write_result(&writer).size;
-    find_request_id(x);
+    x->request_id = record_find_field((struct view){x->text, x->text_bytes}, VIEW("X-Request-ID"));
 }
 
 bool prepare_key_from_body(struct exchange *x, const struct table_service *service)

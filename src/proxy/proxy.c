@@ -24,6 +24,7 @@ void proxy_init(struct proxy *proxy, struct loop *loop, struct sock_group *socks
     access_log_init(&proxy->log, -1, ACCESS_JSON);
     pool_init(&proxy->exchanges, sizeof(struct exchange), SIZE_MAX);
     pool_init(&proxy->texts, PROXY_TEXT_BYTES, SIZE_MAX);
+    pool_init(&proxy->short_texts, PROXY_SHORT_TEXT_BYTES, SIZE_MAX);
     list_init(&proxy->all);
     list_init(&proxy->waiting_for_link);
     proxy->is_link_open = true;
@@ -47,6 +48,7 @@ void proxy_finish(struct proxy *proxy)
     access_log_finish(&proxy->log);
     pool_finish(&proxy->exchanges);
     pool_finish(&proxy->texts);
+    pool_finish(&proxy->short_texts);
     forget_services(proxy);
     free(proxy->seats);
     table_unmap(proxy->table);

@@ -66,6 +66,7 @@ struct proxy {
     struct access_log log;
     struct pool exchanges;
     struct pool texts;            /* memory for request heads, PROXY_TEXT_BYTES each */
+    struct pool short_texts;      /* PROXY_SHORT_TEXT_BYTES each: most heads fit */
     struct list all;              /* exchanges under way */
     struct list waiting_for_link; /* exchanges without a stream to the keeper */
     unsigned waiting_count;
@@ -77,10 +78,13 @@ struct proxy {
     struct proxy_service services[TABLE_SERVICES_MAX];
     struct address_range trusted[TABLE_TRUSTED_MAX];
     uint64_t seen_changes; /* of the state segment */
+    uint64_t wall_turn;    /* of the loop, when wall_ms was read: once a turn is enough for a log */
+    uint64_t wall_ms;
 };
 
 /* Bytes of a pooled request head; longer ones are allocated. */
-#define PROXY_TEXT_BYTES 4096
+#define PROXY_TEXT_BYTES       4096
+#define PROXY_SHORT_TEXT_BYTES 1520
 
 /* Nothing is served before the first proxy_adopt(). `log_fd` (-1: none) becomes the proxy's. */
 void proxy_init(struct proxy *proxy, struct loop *loop, struct sock_group *socks,
