@@ -67,11 +67,32 @@ static const uint8_t plain[256] = {
     [']' ... '~'] = PLAIN_QUOTED | PLAIN_BARE,
 };
 
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The highest bit of some bytes where one of the eight is 0; of none where none is. */
+static inline uint64_t has_zero(uint64_t eight)
+{
+    return (eight - EACH_BYTE(0x01)) & ~eight & EACH_BYTE(0x80);
+}
+
+/* Eight bytes that are all plain in a quoted text. */
+static inline bool are_plain(const char *bytes)
+{
+    uint64_t eight;
+
+    memcpy(&eight, bytes, sizeof(eight));
+    return !((eight & EACH_BYTE(0x80)) | ((eight - EACH_BYTE(' ')) & ~eight & EACH_BYTE(0x80)) |
+             has_zero(eight ^ EACH_BYTE('"')) | has_zero(eight ^ EACH_BYTE('\\')) |
+             has_zero(eight ^ EACH_BYTE(0x7f)));
+}
+
 /* How many bytes at the start of `text` are plain. */
 static inline size_t count_plain(struct view text, uint8_t how)
 {
     size_t count = 0;
 
+    while (how == PLAIN_QUOTED && text.size - count >= 8 && are_plain(text.data + count))
+        count += 8;
     while (count < text.size && plain[(uint8_t)text.data[count]] & how)
         count++;
     return count;

@@ -33,6 +33,15 @@ void record_end_attempt(struct exchange *x, bool is_well)
         SEGMENTS_ADD(seat->not_found, 1);
 }
 
+static uint64_t wall_ms(struct proxy *proxy)
+{
+    if (!proxy->wall_ms || proxy->wall_turn != proxy->loop->turns) {
+        proxy->wall_turn = proxy->loop->turns;
+        proxy->wall_ms = clock_wall_ms();
+    }
+    return proxy->wall_ms;
+}
+
 static void log_exchange(const struct exchange *x)
 {
     const struct table *table = x->proxy->table;
@@ -59,7 +68,7 @@ static void log_exchange(const struct exchange *x)
 
     if (!x->is_link && x->replica[0] && x->service < table->service_count)
         record.service = view_of(table_services(table)[x->service].name);
-    access_log_add(&x->proxy->log, &record, clock_wall_ms());
+    access_log_add(&x->proxy->log, &record, wall_ms(x->proxy));
 }
 
 void record_client_done(struct exchange *x)
