@@ -19,7 +19,7 @@
 #include "replica/health.h"
 
 /* Seats, and so replicas at once. */
-#define REPLICA_SEATS_MAX OUTBOUND_PLACES_MAX
+#define REPLICA_SEATS_MAX (OUTBOUND_PLACES_MAX - 1) /* the last place is the link to the keeper */
 
 #define REPLICA_WHY_BYTES 256
 
