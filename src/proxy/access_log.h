@@ -94,3 +94,9 @@ void access_log_add(struct access_log *log, const struct access_record *record, 
 /* Once a turn: writes what waits, as far as it goes without waiting. Where writing fails for good
  * the lines are dropped and counted. */
 void access_log_flush(struct access_log *log);
+
+/* Bytes of the lines that have not been written. */
+static inline size_t access_log_waiting(const struct access_log *log)
+{
+    return log->size;
+}

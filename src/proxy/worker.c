@@ -23,6 +23,11 @@
 /* Descriptors that are never given to connections: control, logs, the link, tables in flight. */
 #define DESCRIPTORS_RESERVED 256
 
+/* Lines of the access log leave together: when there are so many bytes, or when the first has
+ * waited so long. */
+#define LOG_BATCH_BYTES (32 * 1024)
+#define LOG_WAIT_US     UINT64_C(4000)
+
 /* Most listening sockets of one worker: several of an address where an earlier keeper had more
  * workers. */
 #define LISTENERS_MAX (4 * TABLE_LISTENERS_MAX)
@@ -42,6 +47,7 @@ struct worker {
     uint16_t listener_numbers[LISTENERS_MAX]; /* its address in the table */
     unsigned listener_count;
     struct timer drain_limit;
+    struct timer log_wait;
     struct watch sigterm;
     const struct state_segment *states;
     struct count_segment *counts;
@@ -342,6 +348,23 @@ static void on_link_closed(struct link *link)
 
 /* ---- the process ---- */
 
+static void on_log_wait(struct timer *timer)
+{
+    struct worker *worker = CONTAINER_OF(timer, struct worker, log_wait);
+
+    access_log_flush(&worker->proxy.log);
+}
+
+static void flush_log(struct worker *worker)
+{
+    size_t bytes = access_log_waiting(&worker->proxy.log);
+
+    if (bytes >= LOG_BATCH_BYTES)
+        access_log_flush(&worker->proxy.log);
+    else if (bytes && !timer_is_running(&worker->log_wait))
+        loop_start_timer(&worker->loop, &worker->log_wait, LOG_WAIT_US);
+}
+
 static void on_turn(void *owner)
 {
     struct worker *worker = owner;
@@ -352,7 +375,7 @@ static void on_turn(void *owner)
     SEGMENTS_SET(worker->counts->connections, worker->inbounds.count);
     SEGMENTS_SET(worker->counts->log_dropped, worker->proxy.log.dropped);
     SEGMENTS_SET(worker->counts->sandbox_refusals, sandbox_refusals());
-    access_log_flush(&worker->proxy.log);
+    flush_log(worker);
 }
 
 static void on_sigterm(struct watch *watch, uint32_t events)
@@ -397,6 +420,7 @@ static int init(struct worker *worker, struct error *why)
     worker->loop.never_forks = true;
     sock_group_init(&worker->socks, &worker->loop, SOCK_QUEUE_BYTES_MAX);
     timer_init(&worker->drain_limit, on_drain_limit);
+    timer_init(&worker->log_wait, on_log_wait);
     result = watch_signals(worker, why);
     if (result < 0)
         return result;
@@ -410,6 +434,7 @@ static void finish(struct worker *worker)
     if (worker->is_started)
         inbound_group_abort(&worker->inbounds);
     timer_stop(&worker->drain_limit);
+    timer_stop(&worker->log_wait);
     handover_stop(&worker->handover);
     /* What was just ended is disposed of, and its last bytes leave, at the end of a turn. */
     loop_turn(&worker->loop, 0);
