@@ -6,6 +6,7 @@
 #include "base/attribute.h"
 
 #include "cli/check.h"
+#include "cli/dockhand.h"
 #include "cli/ctl.h"
 #include "cli/experiment.h"
 #include "cli/load.h"
@@ -32,6 +33,7 @@ static const struct word words[] = {
     {"check", check_main, "validates a configuration"},
     {"replica", replica_main, "a sample server, the one that is balanced where no other is named"},
     {"worker", worker_word_main, NULL},
+    {"dockhand", dockhand_word_main, NULL},
 };
 
 static void print_help(FILE *out)

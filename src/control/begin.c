@@ -17,7 +17,7 @@ static int begin_pool(struct state *state, const struct config_service *service,
     if (result < 0)
         return result;
     remembered = remember_pool(service, &known, pool);
-    *is_usable = service->replicas.driver == CONFIG_DRIVER_PROCESS &&
+    *is_usable = service->replicas.driver != CONFIG_DRIVER_STATIC &&
                  !remember_is_other_kind(service, &known);
     pool->is_redeclared = remembered == REMEMBER_CHANGED;
     if (pool->is_redeclared)

@@ -237,7 +237,9 @@ static void on_added(void *owner, int result, const char *why, struct replica **
     if (result < 0) {
         cancel_rows(crew);
         error_set(&sentence, result, "%s", crew->calls.is_closed ? stopping : why);
-        refuse(call, crew->calls.is_closed ? -ESHUTDOWN : -ECHILD, &sentence);
+        if (crew->calls.is_closed)
+            result = -ESHUTDOWN;
+        refuse(call, result == -ESHUTDOWN || result == -EEXIST ? result : -ECHILD, &sentence);
         return;
     }
     if (state_confirm_add(crew->state, crew->config->name, &sentence) < 0) {

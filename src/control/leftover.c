@@ -11,7 +11,10 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "control/node.h"
+#include "control/recruit.h"
 #include "control/takeover.h"
+#include "replica/driver_docker.h"
 #include "replica/driver_process.h"
 #include "replica/supervisor.h"
 
@@ -58,6 +61,13 @@ struct sweep {
     unsigned count;
 };
 
+/* What an earlier keeper ran, and how that is found again. */
+struct kind {
+    const char *folder;
+    int (*find)(struct sweep *sweep, const struct folder *folder, const char *service,
+                struct driver **driver, struct error *why);
+};
+
 static void on_gone(void *owner, struct replica *replica)
 {
     (void)owner;
@@ -73,25 +83,54 @@ static void on_stopped(void *owner)
     loop_stop(&sweep->loop);
 }
 
-static int add_service(struct sweep *sweep, const struct folder *folder, const char *service,
-                       struct error *why)
+/* One that can find and end processes, and start none. */
+static int find_processes(struct sweep *sweep, const struct folder *folder, const char *service,
+                          struct driver **driver, struct error *why)
 {
     static const char *const nothing[] = {"false", NULL};
     char path[FOLDER_PATH_BYTES + FOLDER_NAME_BYTES + 16];
     struct driver_process_settings settings = {.folder = path, .command = nothing};
-    struct replica_plan *plan = &sweep->plans[sweep->count];
-    int result;
 
-    snprintf(path, sizeof(path), "%s/replicas/%s", folder->run, service);
-    snprintf(sweep->services[sweep->count], FOLDER_NAME_BYTES, "%s", service);
-    *plan = (struct replica_plan){.service = sweep->services[sweep->count], .grace_ms = GRACE_MS};
-    result = driver_process_create(&sweep->loop, &settings, &plan->driver, why);
+    snprintf(path, sizeof(path), "%s/%s/%s", folder->run, RECRUIT_PROCESSES, service);
+    return driver_process_create(&sweep->loop, &settings, driver, why);
+}
+
+/* The same for containers. */
+static int find_containers(struct sweep *sweep, const struct folder *folder, const char *service,
+                           struct driver **driver, struct error *why)
+{
+    struct dockhand_charter charter = {.image = "none", .network = "roost", .port = 1};
+    int result = node_name(folder, charter.node, why);
+
+    if (result < 0)
+        return result;
+    snprintf(charter.service, sizeof(charter.service), "%s", service);
+    charter.env = json_array();
+    result = driver_docker_create(&sweep->loop, &charter, NULL, NULL, driver, why);
+    dockhand_charter_finish(&charter);
+    return result;
+}
+
+static int add_service(struct sweep *sweep, const struct folder *folder, const struct kind *kind,
+                       const char *service, struct error *why)
+{
+    struct replica_plan *plan = &sweep->plans[sweep->count];
+    char *name = sweep->services[sweep->count];
+    int result = view_to_text(view_of(service), name, FOLDER_NAME_BYTES);
+
+    if (result < 0)
+        return 0; /* no folder of ours */
+    *plan = (struct replica_plan){.service = name, .grace_ms = GRACE_MS};
+    result = kind->find(sweep, folder, service, &plan->driver, why);
     if (result < 0)
         return result;
     sweep->count++;
     supervisor_sweep(&sweep->supervisor, plan);
     return 0;
 }
+
+static const struct kind processes = {RECRUIT_PROCESSES, find_processes};
+static const struct kind containers = {RECRUIT_CONTAINERS, find_containers};
 
 static bool is_kept(const char *const *kept, unsigned count, const char *service)
 {
@@ -102,10 +141,10 @@ static bool is_kept(const char *const *kept, unsigned count, const char *service
     return false;
 }
 
-static int add_services(struct sweep *sweep, struct folder *folder, const char *const *kept,
-                        unsigned kept_count, struct error *why)
+static int add_services(struct sweep *sweep, struct folder *folder, const struct kind *kind,
+                        const char *const *kept, unsigned kept_count, struct error *why)
 {
-    int fd = openat(folder->run_fd, "replicas", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+    int fd = openat(folder->run_fd, kind->folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
     DIR *files = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *file;
     int result = 0;
@@ -116,7 +155,7 @@ static int add_services(struct sweep *sweep, struct folder *folder, const char *
     }
     while (result == 0 && sweep->count < SERVICES_MAX && (file = readdir(files))) {
         if (file->d_name[0] != '.' && !is_kept(kept, kept_count, file->d_name))
-            result = add_service(sweep, folder, file->d_name, why);
+            result = add_service(sweep, folder, kind, file->d_name, why);
     }
     closedir(files);
     return result;
@@ -129,7 +168,9 @@ static int run_sweep(struct sweep *sweep, struct folder *folder, const char *con
 
     sock_group_init(&sweep->socks, &sweep->loop, QUEUED_BYTES);
     supervisor_init(&sweep->supervisor, &sweep->socks, &sweep_events, sweep);
-    result = add_services(sweep, folder, kept, kept_count, why);
+    result = add_services(sweep, folder, &processes, kept, kept_count, why);
+    if (result == 0)
+        result = add_services(sweep, folder, &containers, kept, kept_count, why);
     if (result == 0 && sweep->count) {
         supervisor_stop(&sweep->supervisor, 0, on_stopped, sweep);
         loop_run(&sweep->loop);

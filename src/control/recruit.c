@@ -9,10 +9,14 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "control/node.h"
+#include "replica/driver_docker.h"
 #include "replica/driver_process.h"
 #include "replica/driver_static.h"
 
 #define SELF "/proc/self/exe"
+
+#define NANO_PER_MILLI UINT64_C(1000000)
 
 static int recruit_static(struct loop *loop, const struct config_service *service,
                           struct driver **driver, struct error *why)
@@ -61,10 +65,11 @@ static char **environment_of(const struct config_pairs *pairs)
     return words;
 }
 
-static int make_folder(const struct folder *folder, const char *service, char *path, size_t size,
-                       struct error *why)
+/* RUN/KIND/SERVICE */
+static int make_folder(const struct folder *folder, const char *kind, const char *service,
+                       char *path, size_t size, struct error *why)
 {
-    int length = snprintf(path, size, "%s/replicas", folder->run);
+    int length = snprintf(path, size, "%s/%s", folder->run, kind);
 
     if (length < 0 || (size_t)length >= size)
         return error_set(why, -ENAMETOOLONG, "the path of the state folder is too long");
@@ -87,7 +92,7 @@ static int recruit_process(struct loop *loop, const struct folder *folder,
     struct driver_process_settings settings = {.folder = path};
     const char **command;
     char **environment;
-    int result = make_folder(folder, service->name, path, sizeof(path), why);
+    int result = make_folder(folder, RECRUIT_PROCESSES, service->name, path, sizeof(path), why);
 
     if (result < 0)
         return result;
@@ -106,6 +111,59 @@ static int recruit_process(struct loop *loop, const struct folder *folder,
     return result;
 }
 
+/* ---- docker ---- */
+
+/* "NAME=value", an array. */
+static json_t *environment_json(const struct config_pairs *pairs)
+{
+    json_t *env = json_array();
+
+    for (unsigned i = 0; i < pairs->count; i++)
+        json_array_append_new(env,
+                              json_sprintf("%s=%s", pairs->items[i].name, pairs->items[i].value));
+    return env;
+}
+
+static int write_charter(const struct folder *folder, const struct config_service *service,
+                         struct dockhand_charter *charter, struct error *why)
+{
+    const struct config_replicas *replicas = &service->replicas;
+    const struct config_resources *most = &replicas->resources;
+
+    *charter = (struct dockhand_charter){
+        .port = (uint16_t)replicas->port,
+        .memory_bytes = most->memory_bytes == CONFIG_UNLIMITED ? 0 : most->memory_bytes,
+        .nano_cpus =
+            most->cpus_thousandths == CONFIG_OFF ? 0 : most->cpus_thousandths * NANO_PER_MILLI,
+        .pids = most->pids == CONFIG_OFF ? 0 : most->pids,
+    };
+    if (view_to_text(view_of(service->name), charter->service, sizeof(charter->service)) < 0 ||
+        view_to_text(view_of(replicas->image), charter->image, sizeof(charter->image)) < 0 ||
+        view_to_text(view_of(replicas->network), charter->network, sizeof(charter->network)) < 0)
+        return error_set(why, -ENAMETOOLONG, "service %s: its name, image or network is too long",
+                         service->name);
+    return node_name(folder, charter->node, why);
+}
+
+static int recruit_docker(struct loop *loop, const struct folder *folder,
+                          const struct config_service *service, struct driver **driver,
+                          struct error *why)
+{
+    char path[FOLDER_PATH_BYTES];
+    struct dockhand_charter charter;
+    int result = write_charter(folder, service, &charter, why);
+
+    /* It says, also to `roost stop`, that there are containers. */
+    if (result == 0)
+        result = make_folder(folder, RECRUIT_CONTAINERS, service->name, path, sizeof(path), why);
+    if (result < 0)
+        return result;
+    charter.env = environment_json(&service->replicas.env);
+    result = driver_docker_create(loop, &charter, NULL, NULL, driver, why);
+    dockhand_charter_finish(&charter);
+    return result < 0 ? error_prefix(why, result, "service %s", service->name) : 0;
+}
+
 int recruit_driver(struct loop *loop, const struct folder *folder,
                    const struct config_service *service, struct driver **driver, struct error *why)
 {
@@ -114,8 +172,8 @@ int recruit_driver(struct loop *loop, const struct folder *folder,
         return recruit_static(loop, service, driver, why);
     case CONFIG_DRIVER_PROCESS:
         return recruit_process(loop, folder, service, driver, why);
-    default:
-        return error_set(why, -ENOTSUP, "service %s: the driver '%s' is not there yet",
-                         service->name, config_driver_name(service->replicas.driver));
+    case CONFIG_DRIVER_DOCKER:
+        return recruit_docker(loop, folder, service, driver, why);
     }
+    return error_set(why, -ENOTSUP, "service %s has no driver", service->name);
 }

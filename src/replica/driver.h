@@ -38,6 +38,7 @@ struct driver_order {
     const struct address *previous; /* where its last run was: taken again where it can; or NULL */
     struct ports *ports;            /* for drivers that need a port of this machine */
     uint64_t id;                    /* of the replica: who keeps its port */
+    bool may_wait; /* nobody waits for it: what it needs may take its time to come */
 };
 
 /* What runs now. */
@@ -58,8 +59,9 @@ enum driver_end {
 struct driver_events {
     /* It runs; whether it is ready is found out by probing. */
     void (*on_started)(struct driver_run *run, const struct driver_started *started);
-    /* It could not be started; `why` is a sentence. The run is over. */
-    void (*on_failed)(struct driver_run *run, const char *why);
+    /* It could not be started: a negative errno (-EEXIST where what it would be is somebody else's)
+     * and a sentence. The run is over. */
+    void (*on_failed)(struct driver_run *run, int result, const char *why);
     /* It is gone, with all that belonged to it; `why` is a short text ("exit status 1", "SIGKILL").
      * The run is over. */
     void (*on_ended)(struct driver_run *run, enum driver_end end, const char *why);

@@ -152,7 +152,7 @@ static void fail(struct process_run *run, const char *why)
     if (run->is_child && status.si_pid == 0)
         waitid(P_PID, (id_t)run->handle.pid, &status, WEXITED);
     remove_file(run);
-    run->run.events->on_failed(&run->run, why);
+    run->run.events->on_failed(&run->run, -ENOEXEC, why);
     release(run);
 }
 
@@ -210,7 +210,7 @@ static void on_exit_news(struct watch *watch, uint32_t events)
     if (run->is_started)
         run->run.events->on_ended(&run->run, end, text);
     else
-        run->run.events->on_failed(&run->run, text);
+        run->run.events->on_failed(&run->run, -ENOEXEC, text);
     release(run);
 }
 

@@ -57,7 +57,7 @@ static void on_ready(struct ready *ready)
         if (self->is_started)
             events->on_ended(&self->run, DRIVER_KILLED, "no longer used");
         else
-            events->on_failed(&self->run, "stopped before it was used");
+            events->on_failed(&self->run, -ECANCELED, "stopped before it was used");
         loop_dispose(static_of(self->run.driver)->loop, &self->garbage, free_run);
         return;
     }

@@ -149,6 +149,7 @@ static void start_run(struct replica *replica, struct error *why, int *result)
         .previous = replica->address.size ? &replica->address : NULL,
         .ports = &replica->supervisor->ports,
         .id = replica->id,
+        .may_wait = !replica->batch,
     };
 
     if (replica->is_found) {
@@ -243,7 +244,7 @@ static void handle_end(struct replica *replica, enum driver_end end, const char 
     handle_loss(replica, end != DRIVER_EXITED, why);
 }
 
-static void handle_failure(struct replica *replica, const char *why)
+static void handle_failure(struct replica *replica, int result, const char *why)
 {
     bool was_found = replica->is_found;
 
@@ -260,7 +261,7 @@ static void handle_failure(struct replica *replica, const char *why)
         return;
     }
     if (replica->batch) {
-        batch_fail(replica->batch, -ENOEXEC, replica, why);
+        batch_fail(replica->batch, result, replica, why);
         return;
     }
     handle_loss(replica, false, why);
@@ -274,7 +275,7 @@ void life_launch(struct replica *replica)
     assert(replica->state == REPLICA_STARTING && !replica->run);
     start_run(replica, &why, &result);
     if (result < 0)
-        handle_failure(replica, why.text);
+        handle_failure(replica, -ENOEXEC, why.text);
 }
 
 /* ---- news of the driver ---- */
@@ -295,9 +296,9 @@ static void on_started(struct driver_run *run, const struct driver_started *star
     health_await_ready(&replica->health, &place);
 }
 
-static void on_failed(struct driver_run *run, const char *why)
+static void on_failed(struct driver_run *run, int result, const char *why)
 {
-    handle_failure(run->holder, why);
+    handle_failure(run->holder, result, why);
 }
 
 static void on_ended(struct driver_run *run, enum driver_end end, const char *why)
@@ -574,7 +575,7 @@ void life_create_stray(struct supervisor *supervisor, const char *name,
     tell_state(replica, REPLICA_GONE);
     start_run(replica, &why, &result);
     if (result < 0) {
-        handle_failure(replica, why.text);
+        handle_failure(replica, result, why.text);
         return;
     }
     replica->run->driver->calls->stop(replica->run, plan->grace_ms);

@@ -68,7 +68,7 @@ static inline void any_run_go_on(struct ready *ready)
     }
     if (self->starts == ANY_FAILS) {
         any_run_finish(run);
-        run->run.events->on_failed(&run->run, "cannot run './app'");
+        run->run.events->on_failed(&run->run, -ENOEXEC, "cannot run './app'");
         return;
     }
     assert_int_equal(0, address_from_ip(VIEW("127.0.0.1"), run->port, &started.address));

@@ -48,10 +48,11 @@ static void on_started(struct driver_run *run, const struct driver_started *star
     heard->started = *started;
 }
 
-static void on_failed(struct driver_run *run, const char *why)
+static void on_failed(struct driver_run *run, int result, const char *why)
 {
     struct heard *heard = run->holder;
 
+    assert_int_equal(-ENOEXEC, result);
     heard->failures++;
     snprintf(heard->why, sizeof(heard->why), "%s", why);
 }

@@ -25,9 +25,10 @@ static void on_started(struct driver_run *run, const struct driver_started *star
     assert_string_equal("", started->handle);
 }
 
-static void on_failed(struct driver_run *run, const char *why)
+static void on_failed(struct driver_run *run, int result, const char *why)
 {
     (void)run;
+    assert_true(result < 0);
     assert_non_null(why);
     failures++;
 }
