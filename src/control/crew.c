@@ -146,14 +146,17 @@ static struct balance_member *list_members(const struct crew *crew)
 int crew_placement(struct crew *crew, const struct balance_image **image, struct error *why)
 {
     struct balance_options options = picture_balance_options(crew->config);
+    bool is_first = !crew->builder;
     struct balance_member *all;
     int result = 0;
 
-    if (!crew->builder)
+    if (is_first)
         result = balance_builder_create(&options, &crew->builder, why);
     if (result < 0)
         return result;
     if (!crew->is_placed) {
+        if (!is_first)
+            handoff_begin(&crew->handoff, balance_builder_image(crew->builder));
         all = list_members(crew);
         result = balance_builder_set(crew->builder, all, crew->count, why);
         free(all);
@@ -244,6 +247,7 @@ void crew_init(struct crew *crew, const struct config *whole, unsigned number,
     list_init(&crew->leaving);
     list_init(&crew->homecomings);
     crew_call_init(crew);
+    handoff_init(&crew->handoff, publish);
     make_plan(crew, driver);
 }
 
@@ -262,6 +266,7 @@ void crew_finish(struct crew *crew)
         free_homecoming(CONTAINER_OF(at, struct homecoming, list));
     }
     balance_builder_destroy(crew->builder);
+    handoff_finish(&crew->handoff);
     free_list(&crew->members);
     free_list(&crew->leaving);
     driver_destroy(crew->plan.driver);

@@ -15,6 +15,7 @@
 #include "balance/balance_builder.h"
 #include "control/config.h"
 #include "control/counts.h"
+#include "control/handoff.h"
 #include "control/publish.h"
 #include "control/state.h"
 #include "control/workers.h"
@@ -111,6 +112,7 @@ struct crew {
     struct crew_calls calls;
     struct list homecomings;         /* healed replicas that not every worker knows again */
     struct balance_builder *builder; /* of the placement; NULL: none was asked for yet */
+    struct handoff handoff;          /* who owned what before the last change */
     uint64_t placed;                 /* first epoch in which keys are placed as they are now */
     bool is_placed;                  /* the builder knows the members as they are */
     bool is_redeclared;              /* it began with another declaration than the one remembered */

@@ -156,6 +156,7 @@ static enum exchange_step step_pick(struct exchange *x)
     x->why = pick.why;
     x->tried.seats[x->tried.count++] = x->seat;
     memcpy(x->replica, pick.replica->name, sizeof(x->replica));
+    prepare_attempt(x, service);
     return EXCHANGE_CONNECT;
 }
 

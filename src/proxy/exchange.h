@@ -77,6 +77,7 @@ struct exchange {
     char *text; /* its head as it is sent, or NULL */
     size_t text_bytes;
     size_t text_capacity;
+    size_t text_kept_bytes;  /* of it, what every attempt sends */
     struct pool *text_pool;  /* it goes back there; NULL: it is freed */
     struct view method_text; /* into `text` */
     struct view target;

@@ -49,6 +49,7 @@ static void write_request(struct exchange *x, const struct forward_request *give
     x->request_id = forward_request_head(&writer, head, given);
     assert(!writer.is_full);
     x->text_bytes = h1_write_result(&writer).size;
+    x->text_kept_bytes = x->text_bytes;
     find_first_line(x);
     x->host = record_find_field((struct view){x->text, x->text_bytes}, VIEW("Host"));
 }
@@ -130,6 +131,7 @@ static void add_request_id(struct exchange *x)
     h1_write_field(&writer, VIEW("X-Request-ID"), (struct view){x->drawn_key, x->drawn_key_bytes});
     assert(!writer.is_full);
     x->text_bytes += h1_write_result(&writer).size;
+    x->text_kept_bytes = x->text_bytes;
     x->request_id = record_find_field((struct view){x->text, x->text_bytes}, VIEW("X-Request-ID"));
 }
 
@@ -150,4 +152,31 @@ bool prepare_key_from_body(struct exchange *x, const struct table_service *servi
             add_request_id(x);
         return true;
     }
+}
+
+/* Who owned the slot before the pool was changed last; empty where that was the same one. */
+static struct view previous_owner(const struct exchange *x, const struct table_service *service)
+{
+    const struct balance_image *previous = table_previous(x->proxy->table, service);
+    unsigned member = previous ? balance_owner(previous, x->hash, 0, NULL) : BALANCE_NONE;
+    struct view name;
+
+    if (member == BALANCE_NONE || x->rank > 0)
+        return (struct view){NULL, 0};
+    name = view_of(balance_name(previous, member));
+    return view_equals(name, view_of(x->replica)) ? (struct view){NULL, 0} : name;
+}
+
+void prepare_attempt(struct exchange *x, const struct table_service *service)
+{
+    struct view owner = previous_owner(x, service);
+    struct h1_writer writer;
+
+    x->text_bytes = x->text_kept_bytes;
+    if (!owner.size)
+        return;
+    h1_write_init(&writer, x->text + x->text_bytes, x->text_capacity - x->text_bytes);
+    h1_write_field(&writer, VIEW("X-Roost-Previous-Owner"), owner);
+    assert(!writer.is_full);
+    x->text_bytes += h1_write_result(&writer).size;
 }

@@ -13,5 +13,9 @@ bool prepare_request(struct exchange *x, const struct table_service *service);
 /* Looks for the key in what is held of the body. False where more of it is needed. */
 bool prepare_key_from_body(struct exchange *x, const struct table_service *service);
 
+/* Adds to the request what only the replica it goes to now is told: of a slot it has just been
+ * given, who owned it before. */
+void prepare_attempt(struct exchange *x, const struct table_service *service);
+
 /* Writes the request for the keeper, which learns who asks and by which kind of listener. */
 void prepare_link_request(struct exchange *x);

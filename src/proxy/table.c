@@ -29,6 +29,14 @@ static bool is_name(const char name[TABLE_NAME_BYTES])
     return memchr(name, 0, TABLE_NAME_BYTES) != NULL;
 }
 
+static bool is_previous_sound(const struct table *table, const struct table_service *service)
+{
+    if (!service->previous)
+        return true;
+    return is_inside(table, service->previous, service->previous_bytes, 1, BALANCE_ALIGNMENT) &&
+           balance_image_at(table_previous(table, service), service->previous_bytes);
+}
+
 static bool is_service_sound(const struct table *table, const struct table_service *service)
 {
     const struct balance_image *image;
@@ -55,7 +63,8 @@ static bool is_service_sound(const struct table *table, const struct table_servi
             return false;
     }
     image = balance_image_at(table_image(table, service), service->image_bytes);
-    return image && balance_count(image) == service->replica_count;
+    return image && balance_count(image) == service->replica_count &&
+           is_previous_sound(table, service);
 }
 
 static bool are_settings_sound(const struct table_settings *settings)

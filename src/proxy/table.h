@@ -75,6 +75,8 @@ struct table_service {
     uint32_t replica_count;
     uint32_t image; /* offset of the balance image */
     uint32_t image_bytes;
+    uint32_t previous; /* offset of the image before the last change, 0: nobody asks any more */
+    uint32_t previous_bytes;
     uint32_t key_count;
     struct table_key keys[TABLE_KEY_SOURCES_MAX];
     struct table_rules rules;
@@ -141,6 +143,15 @@ static inline const struct balance_image *table_image(const struct table *table,
     return (const struct balance_image *)((const char *)table + service->image);
 }
 
+/* The placement before the last change of the pool, or NULL; its members are named by it alone. */
+static inline const struct balance_image *table_previous(const struct table *table,
+                                                         const struct table_service *service)
+{
+    return service->previous
+               ? (const struct balance_image *)((const char *)table + service->previous)
+               : NULL;
+}
+
 /* An empty view for offset 0. */
 static inline struct view table_text(const struct table *table, uint32_t offset)
 {
@@ -163,6 +174,7 @@ struct table_service_spec {
     const struct table_replica *replicas; /* in the order of the image's members */
     unsigned replica_count;
     const struct balance_image *image;
+    const struct balance_image *previous; /* NULL for none */
     const struct table_key_spec *keys;
     unsigned key_count;
     struct table_rules rules;

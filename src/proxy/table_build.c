@@ -56,6 +56,10 @@ static void place_service(struct layout *layout, struct table_service *service,
               _Alignof(struct table_replica));
     service->image_bytes = (uint32_t)balance_image_bytes(spec->image);
     service->image = place(layout, spec->image, service->image_bytes, BALANCE_ALIGNMENT);
+    if (!spec->previous)
+        return;
+    service->previous_bytes = (uint32_t)balance_image_bytes(spec->previous);
+    service->previous = place(layout, spec->previous, service->previous_bytes, BALANCE_ALIGNMENT);
 }
 
 /* One digest over the placements of all services, in their order. */

@@ -130,6 +130,52 @@ static void only_the_beginning_of_a_long_body_is_looked_at(void **state)
     rig_stop(&rig);
 }
 
+/* A pool of eight that had seven: what its newest member is asked says who was asked before. */
+static void a_replica_is_told_who_owned_its_new_slot(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct balance_options options = BALANCE_OPTIONS;
+    struct balance_member members[8];
+    struct balance_image *previous;
+    struct error why;
+    unsigned moved = 0;
+    struct rig rig;
+
+    (void)state;
+    rig_start(&rig, 8, TABLE_COMPAT_OFF);
+    for (unsigned i = 0; i < 7; i++)
+        members[i] = (struct balance_member){rig.replicas[i].name, 1, i + 1};
+    assert_int_equal(balance_build(&options, members, 7, &previous, &why), 0);
+    rig.previous = previous;
+    rig_publish(&rig);
+    for (int i = 0; i < 60; i++) {
+        char request[256];
+        char field[128];
+        char key[16];
+        unsigned before;
+        unsigned now;
+
+        snprintf(key, sizeof(key), "key-%d", i);
+        snprintf(
+            request, sizeof(request),
+            "POST / HTTP/1.1\r\nHost: a\r\nX-Roost-Previous-Owner: forged\r\nX-Request-ID: %s\r\n"
+            "Content-Length: 3\r\n\r\nend",
+            key);
+        now = replica_of(&rig, request, "", text);
+        before = balance_owner(previous, balance_hash(previous, view_of(key), NULL), 0, NULL);
+        assert_null(strstr(text, "forged"));
+        snprintf(field, sizeof(field), "\r\nX-Roost-Previous-Owner: %s\r\n", members[before].name);
+        if (now == before)
+            assert_null(strstr(text, "X-Roost-Previous-Owner"));
+        else
+            assert_non_null(strstr(text, field));
+        moved += now != before;
+    }
+    assert_in_range(moved, 1, 30);
+    rig_stop(&rig);
+    balance_destroy(previous);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_source_before_the_body_wins),
         cmocka_unit_test(without_a_key_in_the_body_the_next_source_counts),
         cmocka_unit_test(only_the_beginning_of_a_long_body_is_looked_at),
+        cmocka_unit_test(a_replica_is_told_who_owned_its_new_slot),
     };
 
     return cmocka_run_group_tests_name("proxy/prepare", tests, NULL, NULL);

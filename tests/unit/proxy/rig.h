@@ -48,7 +48,8 @@ struct rig {
     struct table_rules rules;
     enum table_compat compat;
     uint64_t epoch;
-    const struct table_key_spec *keys; /* NULL: the default ones */
+    const struct table_key_spec *keys;    /* NULL: the default ones */
+    const struct balance_image *previous; /* of the pool before its last change, or NULL */
     unsigned key_count;
     unsigned streams_wanted;
 };
@@ -128,6 +129,7 @@ static inline void rig_publish(struct rig *rig)
     balance_destroy(rig->image);
     assert_int_equal(balance_build(&options, members, rig->count, &rig->image, &why), 0);
     service.image = rig->image;
+    service.previous = rig->previous;
     service.replicas = rig->replicas;
     service.replica_count = rig->count;
     assert_int_equal(table_build(&spec, &fd, &why), 0);
