@@ -76,6 +76,8 @@ void ctl_table_print(const struct ctl_table *table, FILE *out)
 {
     int widths[CTL_TABLE_COLUMNS_MAX];
 
+    if (table->column_count == 0)
+        return;
     for (unsigned i = 0; i < table->column_count; i++)
         widths[i] = (int)strlen(title(table, i));
     for (unsigned i = 0; i < table->row_count; i++) {

@@ -1,5 +1,5 @@
-"""The sessions of docs/api.md are what happens: each command is typed again, in order, and its output
-is the documented one but for numbers, moments, names and what is shortened there."""
+"""The sessions of docs/api.md are what happens: each command is typed again, in order, and its
+output is the documented one but for numbers, moments, names and what is shortened there."""
 
 import re
 import subprocess
@@ -72,7 +72,8 @@ def test_the_sessions_are_what_happens(roost):
         roost.get("/home")
     for command, wanted in sessions():
         got = typed(roost, command)
-        assert fits(wanted, got), f"$ {command}\n{masked(got)}\n-- but documented is --\n{masked(wanted)}"
+        told = f"$ {command}\n{masked(got)}\n-- but documented is --\n{masked(wanted)}"
+        assert fits(wanted, got), told
         time.sleep(PAUSE_S)
 
 

@@ -120,9 +120,8 @@ def test_status_watch_prints_again_and_again_until_it_is_stopped(pool):
 
 
 def test_add_and_rm_change_the_pool_and_say_so(roost):
-    assert re.fullmatch(
-        r"added S4, S5, r-\w+: 6 replicas, epoch \d+\n", done(ctl(roost, "add", "-n", 3, "S4", "S5"))
-    )
+    text = done(ctl(roost, "add", "-n", 3, "S4", "S5"))
+    assert re.fullmatch(r"added S4, S5, r-\w+: 6 replicas, epoch \d+\n", text)
     assert roost.replicas()[3:5] == ["S4", "S5"]
     assert re.fullmatch(r"added r-\w+: 7 replicas, epoch \d+\n", done(ctl(roost, "add")))
     assert done(ctl(roost, "rm", "S4")).startswith("removed S4: 6 replicas")
@@ -191,7 +190,8 @@ def test_plan_shows_what_would_move_and_its_epoch_guards_the_change(roost):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["rm", "Server 2"], ["rm", "-n", "1"], ["drain", "Server 2"], ["weight", "Server 2", "3"]]
+    "arguments",
+    [["rm", "Server 2"], ["rm", "-n", "1"], ["drain", "Server 2"], ["weight", "Server 2", "3"]],
 )
 def test_plans_of_all_kinds(pool, arguments):
     assert "slots would move" in done(ctl(pool, "plan", *arguments))
@@ -276,8 +276,12 @@ def test_events_f_goes_on_also_over_a_restart(roost):
 
 
 @pytest.mark.parametrize(
-    "form", ["{port}", "127.0.0.1:{port}", "http://127.0.0.1:{port}", "http://localhost:{port}/", "[::1]:{port}"]
-)
+    "form",
+    [
+        "{port}", "127.0.0.1:{port}", "http://127.0.0.1:{port}", "http://localhost:{port}/",
+        "[::1]:{port}",
+    ],
+)  # fmt: skip
 def test_control_takes_urls_addresses_and_ports(pool, form):
     where = ["--control", form.format(port=pool.control_port)]
     assert done(ctl(pool, "status", where=where)).startswith("roost ")

@@ -17,7 +17,8 @@ TOKEN = "the-token-of-this-test"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 JSON_TYPE = "application/json"
 
-# What is asked, in this order: method, path of the document, the path itself, body, headers, status.
+# What is asked, in this order: method, path of the document, the path itself, body, headers,
+# status.
 # Every operation is here at least once (see below).
 CALLS = [
     ("GET", "/healthcheck", None, None, {}, 200),

@@ -8,6 +8,7 @@ TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 # A name that is put together: the text it is taken from, and what stands before it.
 EVENT = re.compile(r"log_event\(\s*[^,]+,\s*([^,)]+)")
+SAID = re.compile(r'\bsay_\w+\(\s*"(\w+(?:\.\w+)+)"')
 POOL_EVENT = re.compile(r'"(pool\.\w+)"')
 STATE_NAME = re.compile(r'\[REPLICA_\w+\] = \{?"(\w+)"')
 # What `event` and `change->what` may be: see known_variables().
@@ -37,6 +38,7 @@ def logged():
     for path, text in sources().items():
         if path.parts[-2:] == ("base", "log.c"):
             continue
+        names |= set(SAID.findall(text))
         for argument in EVENT.findall(text):
             argument = argument.strip()
             if argument.startswith('"'):
@@ -54,7 +56,8 @@ def section(title):
 
 
 def first_cells(text):
-    return [name for row in re.findall(r"^\| (.*?) \|", text, re.M) for name in re.findall(r"`([^`]+)`", row)]
+    rows = re.findall(r"^\| (.*?) \|", text, re.M)
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
 
 
 def test_every_log_event_is_documented_and_every_documented_one_is_logged():

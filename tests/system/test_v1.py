@@ -295,6 +295,22 @@ def test_a_replica_that_cannot_start_is_502_with_the_reason(start):
     assert names_in(v1(roost, "GET", "/replicas")) == []
 
 
+def test_a_change_that_a_worker_does_not_acknowledge_is_202_and_happens(roost):
+    worker = v1(roost, "GET", "/status").json()["workers"][0]
+    os.kill(worker["pid"], signal.SIGSTOP)
+    try:
+        answer = v1(roost, "POST", "/replicas", {"names": ["S4"]})
+    finally:
+        os.kill(worker["pid"], signal.SIGCONT)
+    assert answer.status == 202
+    body = answer.json()
+    assert (body["added"], body["pending"]) == (["S4"], True)
+    assert "S4" in roost.replicas()
+    wait_until(lambda: roost.states()["S4"] == "up", 5)
+    table = v1(roost, "GET", "/status").json()["table"]
+    assert table["adopted"] == table["epoch"]
+
+
 def test_changes_at_the_same_time_are_done_one_after_the_other(roost):
     answers = []
 
@@ -361,7 +377,8 @@ def test_what_is_no_epoch_of_ours_matches_nothing(pool, tag):
 def test_a_star_and_a_list_match(roost):
     tag = tag_of(roost)
     both = f'"1234567", {tag}, "x"'
-    assert v1(roost, "PATCH", "/replicas/Server%201", {"weight": 2}, {"If-Match": "*"}).status == 200
+    star = {"If-Match": "*"}
+    assert v1(roost, "PATCH", "/replicas/Server%201", {"weight": 2}, star).status == 200
     error_of(v1(roost, "PATCH", "/replicas/Server%201", {"weight": 2}, {"If-Match": both}), 412)
     tag = tag_of(roost)
     both = f'"0", {tag}'
