@@ -34,6 +34,8 @@
 #define EPOCH          "epoch"
 #define EPOCHS_AT_ONCE 1000
 
+#define URL_BYTES (ADDRESS_TEXT_BYTES + 16)
+
 /* How often it is looked at what tells no news: probes that miss. */
 #define LOOK_US UINT64_C(20000)
 
@@ -53,22 +55,25 @@ static uint32_t longest_drain_ms(const struct config *config)
     return longest;
 }
 
-static void say_url(const char *event, const struct address *address)
+static const char *url_of(const struct address *address, char url[URL_BYTES])
 {
     char text[ADDRESS_TEXT_BYTES];
-    char url[ADDRESS_TEXT_BYTES + 16];
 
     address_to_text(address, text);
-    snprintf(url, sizeof(url), "%s%s", address->any.sa_family == AF_UNIX ? "" : "http://", text);
-    log_event(LOG_INFO, event, LOG_TEXT("url", url));
+    snprintf(url, URL_BYTES, "%s%s", address->any.sa_family == AF_UNIX ? "" : "http://", text);
+    return url;
 }
 
 static void say_addresses(const struct keeper *keeper)
 {
+    char url[URL_BYTES];
+
     for (unsigned i = 0; i < keeper->listeners.count; i++)
-        say_url("serve.traffic", &keeper->listeners.all[i].address);
+        log_event(LOG_INFO, "serve.traffic",
+                  LOG_TEXT("url", url_of(&keeper->listeners.all[i].address, url)));
     for (unsigned i = 0; i < keeper->control_count; i++)
-        say_url("serve.control", &keeper->control_addresses[i]);
+        log_event(LOG_INFO, "serve.control",
+                  LOG_TEXT("url", url_of(&keeper->control_addresses[i], url)));
 }
 
 bool keeper_is_serving(const struct keeper *keeper)
