@@ -34,6 +34,7 @@ FUZZ_S = 5
 FUZZ_LONG_S = 120
 FUZZ_INPUT_BYTES_MAX = 16384
 SMOKE = "tests/system/test_smoke.py"
+WIRE_PORTS = range(30000, 32700)
 CMOCKA_LINE = re.compile(r"^\[ +(RUN|OK|FAILED|SKIPPED) +\] (\S+)$", re.MULTILINE)
 AT_ONCE = os.cpu_count() or 2
 

@@ -420,7 +420,7 @@ def test_a_killed_worker_takes_its_own_connections_only(start, capsys):
     assert len(load.result.failures) <= 16, load.result
     with capsys.disabled():
         print(f"\n  a new worker answered {took * 1000:.0f} ms after the kill of its predecessor")
-    assert took < 1.0
+    assert took < 3.0, "100 ms, and more for a busy machine"
 
 
 def test_a_killed_keeper_leaves_traffic_and_health_check_running(start):
