@@ -56,7 +56,8 @@ COMMENT_OR_TEXT = re.compile(
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 NAME_BEFORE_ARGUMENTS = re.compile(r"([A-Za-z_]\w*)\s*\(")
-LISTED = re.compile(r"^\s*'([^']+)',?\s*$", re.MULTILINE)
+LIST = re.compile(r"^(?:sources_\w+|unit_tests|fuzz_targets) = (?:files\(|\[)\n(.*?)^[)\]]", re.S | re.M)
+LISTED = re.compile(r"'([^']+)'")
 NOT_A_NAME = {"__attribute__", "MUST_USE", "PRINTF_LIKE", "defined", "sizeof"}
 
 
@@ -121,9 +122,10 @@ class Tree:
         self.own = [source for source in self.sources if source.path.startswith("src/")]
 
     def listed(self, path):
-        """The quoted names that stand alone on a line of a meson.build, in order."""
+        """The names in the list of a meson.build, in order."""
         file = self.root / path
-        return LISTED.findall(file.read_text(encoding="utf-8")) if file.exists() else []
+        found = LIST.search(file.read_text(encoding="utf-8")) if file.exists() else None
+        return LISTED.findall(found.group(1)) if found else []
 
 
 def rule_layers(tree):

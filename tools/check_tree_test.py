@@ -189,6 +189,10 @@ class CheckTreeTest(unittest.TestCase):
         self.write("src/base/meson.build", "sources_base = files(\n)\n")
         self.assert_broken("lists", "view.c is not listed")
 
+    def test_lists_end_where_the_build_goes_on(self):
+        self.append("src/base/meson.build", "x = custom_target(\n  'x',\n  output: [\n  'y',\n])\n")
+        self.assertEqual({}, self.found())
+
     def test_lists_hold_nothing_that_is_gone(self):
         self.write("src/base/meson.build", "sources_base = files(\n  'gone.c',\n  'view.c',\n)\n")
         self.assert_broken("lists", "gone.c is listed and not there")

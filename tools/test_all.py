@@ -28,7 +28,7 @@ SANITIZED = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
 }
-COMMAND_TIMEOUT_S = 3600 if "--long" in sys.argv else 600
+COMMAND_TIMEOUT_S = 3600 if "--long" in sys.argv else 900
 PYTEST_FAILURES_MAX = 25
 FUZZ_S = 5
 FUZZ_LONG_S = 120
