@@ -10,6 +10,10 @@
 #include "cli/experiment_a1.h"
 #include "cli/experiment_a2.h"
 #include "cli/experiment_a3.h"
+#include "cli/experiment_a4.h"
+#include "cli/experiment_log.h"
+#include "cli/experiment_mixed.h"
+#include "cli/experiment_plot.h"
 #include "cli/word.h"
 
 typedef int (*run_fn)(struct experiment_rig *rig, const struct experiment_options *options,
@@ -19,13 +23,19 @@ struct experiment {
     const char *name;
     run_fn run;
     void (*print)(const json_t *result);
+    bool is_of_all; /* part of `all` */
 };
 
 static const struct experiment experiments[] = {
-    {"a1", experiment_a1, experiment_a1_print},
-    {"a2", experiment_a2, experiment_a2_print},
-    {"a3", experiment_a3, experiment_a3_print},
+    {"a1", experiment_a1, experiment_a1_print, true},
+    {"a2", experiment_a2, experiment_a2_print, true},
+    {"a3", experiment_a3, experiment_a3_print, true},
+    {"a4", experiment_a4, experiment_a4_print, true},
+    {"mixed", experiment_mixed, experiment_mixed_print, true},
+    {"log", experiment_log, experiment_log_print, false},
 };
+
+#define OUT_DEFAULT "experiments" /* of `all` */
 
 /* The command line, before its reading puts it into another order. */
 static json_t *copy_words(int argc, char **argv)
@@ -104,50 +114,83 @@ static const struct experiment *find(const char *name)
     return NULL;
 }
 
-static int run(const struct experiment *experiment, const struct experiment_options *options,
+/* One of them with its picture, or with NULL all and the report. */
+static int run_chosen(const struct experiment *chosen, struct experiment_rig *rig,
+                      const struct experiment_options *options, json_t *about, struct error *why)
+{
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < ARRAY_SIZE(experiments); i++) {
+        if (chosen ? chosen == &experiments[i] : experiments[i].is_of_all)
+            status = run_one(&experiments[i], rig, options, about, why);
+    }
+    if (status < 0 || !options->out)
+        return status;
+    return experiment_plot(options->out, chosen ? chosen->name : NULL, why);
+}
+
+static int run(const struct experiment *chosen, const struct experiment_options *options,
                json_t *about)
 {
     struct experiment_rig rig;
     struct error why;
-    int result = experiment_rig_init(&rig, options->is_verbose, &why);
+    int status = experiment_rig_init(&rig, options->is_verbose, &why);
 
-    if (result == 0) {
-        result = run_one(experiment, &rig, options, about, &why);
+    if (status == 0) {
+        status = run_chosen(chosen, &rig, options, about, &why);
         experiment_rig_finish(&rig);
     }
-    if (result < 0)
+    if (status < 0)
         fprintf(stderr, "roost experiment: %s\n", why.text);
-    return result < 0 ? WORD_FAILED : WORD_DONE;
+    return status < 0 ? WORD_FAILED : WORD_DONE;
+}
+
+static int draw(const char *folder)
+{
+    struct error why;
+
+    if (experiment_plot(folder, NULL, &why) == 0)
+        return WORD_DONE;
+    fprintf(stderr, "roost experiment: %s\n", why.text);
+    return WORD_FAILED;
+}
+
+static int read_options(int argc, char **argv, struct experiment_options *options,
+                        const struct experiment **chosen, struct error *why)
+{
+    int status = experiment_options_parse(argc, argv, options, why);
+
+    if (status < 0)
+        return status;
+    *chosen = find(options->name);
+    if (strcmp(options->name, "all") == 0 && !options->out)
+        options->out = OUT_DEFAULT;
+    if (!*chosen && strcmp(options->name, "all") != 0 && strcmp(options->name, "plot") != 0)
+        return error_set(why, -EINVAL, "there is no '%s'; roost experiment --help", options->name);
+    return 0;
 }
 
 int experiment_main(int argc, char **argv)
 {
-    const struct experiment *experiment = NULL;
+    const struct experiment *chosen = NULL;
     struct experiment_options options;
     struct error why;
     json_t *about;
     json_t *words;
-    int result;
+    int status;
 
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         experiment_options_help(stdout);
         return WORD_DONE;
     }
     words = copy_words(argc, argv);
-    result = experiment_options_parse(argc, argv, &options, &why);
-    if (result == 0) {
-        experiment = find(options.name);
-        if (!experiment)
-            result =
-                error_set(&why, -EINVAL, "there is no '%s'; roost experiment --help", options.name);
-    }
-    if (result < 0) {
+    if (read_options(argc, argv, &options, &chosen, &why) < 0) {
         fprintf(stderr, "roost experiment: %s\n", why.text);
         json_decref(words);
         return WORD_USAGE;
     }
     about = describe(words, &options);
-    result = run(experiment, &options, about);
+    status = strcmp(options.name, "plot") == 0 ? draw(options.file) : run(chosen, &options, about);
     json_decref(about);
-    return result;
+    return status;
 }

@@ -71,10 +71,12 @@ void experiment_a1_print(const json_t *result)
            experiment_text_number(result, "requests_per_s"),
            json_string_value(json_object_get(result, "scheme")));
     experiment_text_bars(json_object_get(result, "counts"), json_object_get(result, "expected"));
-    printf("  coefficient of variation %.2f %%, peak/average %.3f, chi-square p %.4f\n",
+    printf("  coefficient of variation %.2f %%, peak/average %.3f",
            100 * experiment_text_number(result, "cv"),
-           experiment_text_number(result, "peak_to_average"),
-           experiment_text_number(result, "chi2_p"));
+           experiment_text_number(result, "peak_to_average"));
+    if (json_is_real(json_object_get(result, "chi2_p")))
+        printf(", chi-square p %.4f", experiment_text_number(result, "chi2_p"));
+    putchar('\n');
     printf("  latency ms: p50 %.2f  p90 %.2f  p99 %.2f  max %.2f\n",
            experiment_text_number(result, "p50_ms"), experiment_text_number(result, "p90_ms"),
            experiment_text_number(result, "p99_ms"), experiment_text_number(result, "max_ms"));

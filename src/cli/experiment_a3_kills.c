@@ -9,7 +9,7 @@
 #include "cli/load_report.h"
 
 #define RATE           1000.0
-#define MOMENT_US      (20 * CLOCK_US_PER_MS)
+#define MOMENT_US      (100 * CLOCK_US_PER_MS)
 #define CALM_US        (1500 * CLOCK_US_PER_MS) /* before the first blow and after each */
 #define CALM_QUICK_US  (300 * CLOCK_US_PER_MS)
 #define POLL_US        CLOCK_US_PER_MS

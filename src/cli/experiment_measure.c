@@ -136,8 +136,10 @@ static json_t *describe(const struct experiment_placement *placement,
     json_object_set_new(all, "average", json_real(chance.average));
     json_object_set_new(all, "cv", json_real(chance.cv));
     json_object_set_new(all, "peak_to_average", json_real(chance.peak_to_average));
-    json_object_set_new(all, "chi2", json_real(chance.chi2));
-    json_object_set_new(all, "chi2_p", json_real(chance.chi2_p));
+    /* Who looks at the load or takes turns leaves nothing to chance. */
+    json_object_set_new(all, "chi2", placement->is_keyed ? json_real(chance.chi2) : json_null());
+    json_object_set_new(all, "chi2_p",
+                        placement->is_keyed ? json_real(chance.chi2_p) : json_null());
     return all;
 }
 

@@ -15,8 +15,9 @@
 #define SEED_MAX 1000000000
 
 static const char help[] =
-    "usage: roost experiment a1|a2|a3|a4|all [OPTION...]\n"
+    "usage: roost experiment a1|a2|a3|a4|mixed|all [OPTION...]\n"
     "       roost experiment log ACCESS.LOG [OPTION...]\n"
+    "       roost experiment plot DIR\n"
     "\n"
     "Starts a balancer of its own with real replicas, measures, and ends what it started.\n"
     "\n"
@@ -26,7 +27,8 @@ static const char help[] =
     "  a4     a1 and a2 for every scheme and every pair of classic functions\n"
     "  mixed  a workload as in production: skewed keys, mixed sizes, slow answers, failures\n"
     "  all    all of these, and one report in HTML\n"
-    "  log    requests per replica over time, from an access log\n"
+    "  log    requests per replica over time, from an access log (- is standard input)\n"
+    "  plot   the pictures and the report of a folder anew\n"
     "\n"
     "  --out DIR            results as JSON and pictures as PNG (all: ./experiments)\n"
     "  --seed N             the same keys again\n"
@@ -140,9 +142,10 @@ static int take_arguments(int argc, char **argv, struct experiment_options *opti
     if (optind == argc)
         return error_set(why, -EINVAL, "which one? roost experiment --help");
     options->name = argv[optind++];
-    if (strcmp(options->name, "log") == 0) {
+    if (strcmp(options->name, "log") == 0 || strcmp(options->name, "plot") == 0) {
         if (optind == argc)
-            return error_set(why, -EINVAL, "log needs the path of an access log");
+            return error_set(why, -EINVAL, "%s needs the path of %s", options->name,
+                             options->name[0] == 'l' ? "an access log" : "a folder");
         options->file = argv[optind++];
     }
     if (optind < argc)

@@ -19,7 +19,7 @@ struct experiment_scheme {
 
 struct experiment_options {
     const char *name; /* a1 … */
-    const char *file; /* of `log` */
+    const char *file; /* of `log`; the folder of `plot` */
     const char *out;  /* a folder, or NULL */
     struct experiment_scheme scheme;
     uint64_t seed;

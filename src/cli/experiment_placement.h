@@ -7,6 +7,7 @@
 #include "cli/experiment_options.h"
 
 #define EXPERIMENT_REPLICAS_MAX 64
+#define EXPERIMENT_NAME_BYTES   24
 
 /* The keys an experiment draws from: all six-digit numbers, as in the assignment. */
 #define EXPERIMENT_KEY_FIRST 100000u
@@ -15,9 +16,10 @@
 struct experiment_placement {
     struct balance_image *image;
     unsigned count;
-    char names[EXPERIMENT_REPLICAS_MAX][24]; /* Server 1 … */
+    char names[EXPERIMENT_REPLICAS_MAX][EXPERIMENT_NAME_BYTES]; /* Server 1 … */
     double
         shares[EXPERIMENT_REPLICAS_MAX]; /* of the six-digit keys; even where keys do not count */
+    uint8_t *owners;                     /* of each six-digit key; NULL where keys do not count */
     bool is_keyed;
 };
 
@@ -35,5 +37,6 @@ unsigned experiment_placement_owner(const struct experiment_placement *placement
 double experiment_placement_moved(const struct experiment_placement *before,
                                   const struct experiment_placement *after, double *excess);
 
-/* Nanoseconds for one look-up, hash and owner, measured now. */
-double experiment_placement_lookup_ns(const struct experiment_placement *placement);
+/* Nanoseconds for one look-up among `count` replicas, hash and owner, measured now. */
+MUST_USE int experiment_placement_lookup_ns(const struct experiment_scheme *scheme, unsigned count,
+                                            double *ns, struct error *why);

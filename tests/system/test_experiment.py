@@ -1,8 +1,12 @@
 """`roost experiment`: what it reports is what the replicas saw, and it leaves nothing behind."""
 
+import base64
+import html
 import json
 import os
+import re
 import signal
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -122,6 +126,121 @@ def test_a3_every_call_is_right_and_nothing_is_lost_to_failures():
             assert event["noticed_ms"] < 5000
     assert result["placement"]["moved"] == 0
     assert result["placement"]["digest_is_the_same"] is True
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """The folder of one quick run of all, and what it printed."""
+    folder = tmp_path_factory.mktemp("all")
+    done = experiment("all", "--quick", "--seed", 4, "--out", folder, folder=folder)
+    return folder, done
+
+
+def result_of(everything, name):
+    return json.loads((everything[0] / f"{name}.json").read_text())
+
+
+def test_all_runs_every_experiment_and_leaves_results_and_a_report_only(everything):
+    folder, done = everything
+    for title in ("A-1:", "A-2:", "A-3:", "A-4:", "A workload as in production"):
+        assert title in done.stdout
+    left = {path.name for path in folder.iterdir()}
+    assert {f"{name}.json" for name in ("a1", "a2", "a3", "a4", "mixed")} <= left
+    assert all(name.endswith((".json", ".png", ".html")) for name in left), left
+
+
+def test_a4_has_every_scheme_and_every_pair_and_chance_explains_them(everything):
+    rows = result_of(everything, "a4")["rows"]
+    pairs = [(row["request_hash"], row["server_hash"]) for row in rows if row["scheme"] == "classic"]
+    assert len(set(pairs)) == len(pairs) == 9 * 6
+    assert {row["scheme"] for row in rows} == {
+        "slot-hrw", "ketama", "maglev", "classic", "round-robin", "least-conn", "p2c"
+    }  # fmt: skip
+    for row in rows:
+        assert row["lookup_ns"] > 0
+        for step in row["steps"]:
+            assert step["lost"] == 0
+            assert sum(step["counts"].values()) == step["requests"]
+            if step["chi2_p"] is not None:
+                assert step["as_placed"] == step["requests"], row
+    # "i mod 512" with the assignment's own placement: 89.3 / 4.3 / 6.4 %.
+    modulo = next(row for row in rows if (row["request_hash"], row["server_hash"]) == ("modulo", "quadratic"))
+    three = next(step for step in modulo["steps"] if step["replicas"] == 3)
+    shares = [100 * expected / three["requests"] for expected in three["expected"].values()]
+    assert shares == pytest.approx([89.3, 4.3, 6.4], abs=0.06)
+
+
+def test_the_workload_as_in_production_loses_nothing(everything):
+    result = result_of(everything, "mixed")
+    assert len(result["parts"]) == 5
+    for part in result["parts"]:
+        assert part["requests"] > 0 and part["lost"] == 0, part["name"]
+    kills = [event["replica"] for event in result["events"] if event["what"] == "kill"]
+    assert kills == [f"Server {n}" for n in range(1, 6)]
+
+
+def test_the_report_needs_no_other_file_and_has_the_published_figures(everything):
+    folder, _ = everything
+    if not list(folder.glob("*.png")):
+        pytest.skip("no matplotlib here")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    for words in ("9,642 / 227 / 70", "seed 4", "roost experiment all --quick", "cores"):
+        assert words in html.unescape(page)
+    pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    assert len(pictures) == len(list(folder.glob("*.png"))) == 6
+    for picture in map(base64.b64decode, pictures):
+        width, height = struct.unpack(">II", picture[16:24])
+        assert width >= 1000 and height >= 600
+        assert len(picture) <= 100_000
+
+
+def test_without_matplotlib_it_says_how_to_get_the_pictures(everything, tmp_path):
+    """The plots are drawn by whatever `python3` finds: one that finds no matplotlib is -S with an
+    empty search path."""
+    script = Path(__file__).resolve().parents[2] / "tools" / "plot_experiments.py"
+    (tmp_path / "a1.json").write_text(json.dumps(result_of(everything, "a1")))
+    done = subprocess.run(
+        ["/usr/bin/python3", "-S", "-E", str(script), str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 3
+    assert "of 1,000 requests were lost" in (tmp_path / "report.html").read_text()
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_plot_draws_a_folder_anew_and_fails_where_nothing_is(everything, tmp_path):
+    (tmp_path / "a1.json").write_text(json.dumps(result_of(everything, "a1")))
+    experiment("plot", tmp_path)
+    assert (tmp_path / "report.html").exists()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert experiment("plot", empty, check=False).returncode == 1
+
+
+@pytest.mark.parametrize("log_format", ["json", "logfmt"])
+def test_an_access_log_is_read_as_it_was_written(start, tmp_path, log_format):
+    log = tmp_path / "access"
+    roost = start("--access-log", log, "--log-format", log_format)
+    for _ in range(30):
+        assert roost.get("/home").status == 200
+    assert roost.get("/rep").status == 200
+    served = {r["name"]: r["requests"] for r in roost.get("/stats").json()["replicas"]}
+    roost.terminate()
+    with log.open("a", encoding="utf-8") as file:
+        file.write("this is no line of it\n")
+    result = experiment_json("log", log)
+    assert result["counts"] == {name: n for name, n in served.items() if n}
+    assert result["requests"] == 30 and result["unserved"] >= 1 and result["unread"] == 1
+    assert sum(map(sum, result["series"].values())) == 30
+    assert "coefficient of variation" in experiment("log", log).stdout
+
+
+def test_a_log_without_replicas_is_refused_with_a_sentence(tmp_path):
+    log = tmp_path / "access"
+    log.write_text("nothing\n")
+    done = experiment("log", log, check=False)
+    assert done.returncode == 1 and "no line names a replica" in done.stderr
+    assert experiment("log", tmp_path / "absent", check=False).returncode == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,7 @@
+/* tools/plot_experiments.py, put into the program when it is built (src/cli/meson.build). */
+#pragma once
+
+#include <stddef.h>
+
+extern const unsigned char experiment_script[];
+extern const size_t experiment_script_bytes;
