@@ -122,7 +122,7 @@ def meson_tests(folder, options, env=None):
     log = folder / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
     done = run(
-        ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "-t", patience],
+        ["meson", "test", "-C", folder, "--no-rebuild", "-q", "--print-errorlogs", "-t", patience],
         env=env,
         quiet=True,
     )

@@ -122,6 +122,7 @@ static uint64_t time_once(const struct balance_image *image, char (*texts)[KEY_D
             seen += balance_owner(image, hash, 0, &load);
         }
     }
+    (void)seen;
     return clock_now_us() - start_us;
 }
 
