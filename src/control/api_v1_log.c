@@ -88,8 +88,10 @@ void api_v1_log(struct api_request *request)
     if (!member)
         return;
     if (crew->config->replicas.driver != CONFIG_DRIVER_PROCESS) {
-        api_fail(request, 404, "the output of replicas of the driver '%s' is not kept here",
-                 config_driver_name(crew->config->replicas.driver));
+        api_fail(
+            request, 404, "roost keeps the output of processes alone, not of the driver '%s'%s",
+            config_driver_name(crew->config->replicas.driver),
+            crew->config->replicas.driver == CONFIG_DRIVER_DOCKER ? ": docker logs shows it" : "");
         return;
     }
     answer_tail(request, member);
