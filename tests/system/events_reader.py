@@ -82,3 +82,14 @@ class Events:
         return self.wait_for(
             lambda event: event["what"] == what and (not replica or replica in event["replicas"])
         )
+
+    def wait_for_change(self, number):
+        """The event of the change of a pool with that number, from 0."""
+        seen = []
+
+        def is_it(event):
+            if event["what"].startswith("pool.") and event not in seen:
+                seen.append(event)
+            return len(seen) > number and event == seen[number]
+
+        return self.wait_for(is_it)

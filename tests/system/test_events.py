@@ -1,10 +1,14 @@
 """GET /v1/events: every change is an event that says who, what, and how much it moved."""
 
 import os
+import random
 import select
 import signal
 import socket
 import time
+import urllib.parse
+
+import pytest
 
 from balancer import RawSocket, wait_until
 from events_reader import Events
@@ -60,18 +64,46 @@ def test_an_add_and_a_rm_say_who_what_why_and_what_it_moved(roost):
     assert removed["digest"] != added["digest"]
 
 
-def test_what_it_moved_is_what_the_ring_shows(roost):
-    def owners():
-        ring = roost.on_control("GET", "/v1/ring?owners=true").json()
-        names = [member["name"] for member in ring["members"]]
-        return [names[owner] for owner in ring["owners"]]
+def owners_of(roost):
+    """The name of the owner of each slot, None where there is none."""
+    ring = roost.on_control("GET", "/v1/ring?owners=true").json()
+    names = [member["name"] for member in ring["members"]]
+    return [None if owner is None else names[owner] for owner in ring["owners"]]
 
-    before = owners()
+
+def change_at_random(roost, dice):
+    """One change of the pool, and the event it is to be told by."""
+    names = roost.replicas()
+    kind = dice.choice(["add", "rm", "weigh"]) if len(names) > 1 else "add"
+    if kind == "add":
+        count = dice.randint(1, 3)
+        assert roost.add(count).status == 200
+        return "pool.added"
+    if kind == "rm":
+        assert roost.rm(1).status == 200
+        return "pool.removed"
+    path = "/v1/replicas/" + urllib.parse.quote(dice.choice(names))
+    assert roost.on_control("PATCH", path, {"weight": dice.randint(0, 5)}).status == 200
+    return "pool.weighed"
+
+
+@pytest.mark.parametrize("scheme", ["slot-hrw", "maglev"])
+def test_every_slot_moved_is_accounted_for_whatever_changes(start, scheme):
+    roost = start("--scheme", scheme)
+    dice = random.Random(scheme)
+    before = owners_of(roost)
     with Events(roost) as events:
-        roost.add(2, ["S4", "S5"])
-        added = events.named("pool.added")
-    moved = sum(a != b for a, b in zip(before, owners(), strict=True))
-    assert added["moved"] == moved
+        for number in range(15):
+            what = change_at_random(roost, dice)
+            after = owners_of(roost)
+            moved = sum(a != b for a, b in zip(before, after, strict=True))
+            told = events.wait_for_change(number)
+            assert told["what"] == what
+            assert told["moved"] == moved == told["minimum"] + told["excess"]
+            assert told["excess"] >= 0
+            lost = {name: before.count(name) - after.count(name) for name in {*before, *after}}
+            assert told["minimum"] <= sum(count for count in lost.values() if count > 0)
+            before = after
 
 
 def test_a_heal_moves_nothing_and_its_digest_proves_it(roost):
