@@ -175,10 +175,11 @@ void driver_docker_run_stop(struct docker_run *run, uint32_t grace_ms)
     run->is_stopped = true;
     run->grace_s = grace_s < DOCKHAND_ORDER_GRACE_S_MAX ? grace_s : DOCKHAND_ORDER_GRACE_S_MAX;
     run->give_up_us = until_us;
-    if (run->state == RUN_QUEUED)
-        loop_make_ready(self->loop, &run->ready);
-    else if (run->state == RUN_RUNNING || run->state == RUN_STOPPING)
+    if (run->state == RUN_RUNNING || run->state == RUN_STOPPING ||
+        (run->state == RUN_QUEUED && run->is_adopted))
         order_stop(run);
+    else if (run->state == RUN_QUEUED)
+        loop_make_ready(self->loop, &run->ready);
 }
 
 /* ---- start ---- */
