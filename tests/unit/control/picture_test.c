@@ -16,6 +16,8 @@
 
 /* A configuration, its crews without members yet, and the table they make. */
 struct fixture {
+    struct loop loop;
+    struct publish publish;
     struct config config;
     struct crew crews[4];
     struct listeners listeners;
@@ -40,6 +42,7 @@ static void load(struct fixture *f, const char *text)
         f->crews[i].config = &f->config.services[i];
         f->crews[i].whole = &f->config;
         list_init(&f->crews[i].members);
+        handoff_init(&f->crews[i].handoff, &f->publish);
     }
     listeners_init(&f->listeners);
     for (unsigned i = 0; i < f->config.listener_count; i++) {
@@ -84,7 +87,12 @@ static void draw(struct fixture *f)
 
 static int make(void **state)
 {
-    *state = memory_allocate(sizeof(struct fixture));
+    struct fixture *f = memory_allocate(sizeof(*f));
+    struct error why;
+
+    assert_int_equal(0, loop_init(&f->loop, &why));
+    f->publish.loop = &f->loop;
+    *state = f;
     return 0;
 }
 
@@ -93,8 +101,11 @@ static int destroy(void **state)
     struct fixture *f = *state;
 
     table_unmap(f->table);
-    for (unsigned i = 0; i < f->config.service_count; i++)
+    for (unsigned i = 0; i < f->config.service_count; i++) {
         balance_builder_destroy(f->crews[i].builder);
+        handoff_finish(&f->crews[i].handoff);
+    }
+    loop_finish(&f->loop);
     listeners_finish(&f->listeners);
     config_finish(&f->config);
     free(f);
