@@ -29,6 +29,7 @@
 #define HEAD_BYTES_MAX  4096
 #define RECEIVE_BYTES   (256 * 1024)
 #define SAMPLES_MAX     (4 * 1024 * 1024)
+#define IDLE_AT_ONCE    16
 #define CONNECTIONS_MAX 65536
 #define NS_PER_S        INT64_C(1000000000)
 #define STUCK_NS        (5 * NS_PER_S)
@@ -72,6 +73,7 @@ static int epoll_fd;
 static bool is_measuring;
 static bool is_settling; /* the idle ones ask: nothing else does */
 static int idle_ready;
+static int idle_wanted; /* settling is over when so many are ready */
 static uint64_t answers;
 static uint64_t errors;
 static const char *first_error = "";
@@ -280,7 +282,7 @@ static void turn_until(int64_t end_ns)
     struct epoll_event events[EVENTS_MAX];
     int64_t now = now_ns();
 
-    while (now < end_ns && !(is_settling && idle_ready == settings.idle)) {
+    while (now < end_ns && !(is_settling && idle_ready == idle_wanted)) {
         int64_t wake_ns = settings.rate && resting_count && next_ns < end_ns ? next_ns : end_ns;
         int64_t wait_ns = wake_ns > now ? wake_ns - now : 0;
         struct timespec wait = {wait_ns / NS_PER_S, wait_ns % NS_PER_S};
@@ -327,11 +329,11 @@ static void start_idle(void)
         connection->is_idle = true;
         open_connection(connection);
         ask(connection, now_ns());
-        /* Not more under way than a queue of connections takes. */
-        if (i % 256 == 255)
-            turn_until(now_ns() + 20 * NS_PER_S / 1000);
+        /* Few under way at a time: what they need meanwhile is not what an idle one costs. */
+        idle_wanted = i + 1;
+        if (i % IDLE_AT_ONCE == IDLE_AT_ONCE - 1 || i == settings.idle - 1)
+            turn_until(now_ns() + STUCK_NS);
     }
-    turn_until(now_ns() + STUCK_NS);
     if (idle_ready != settings.idle)
         errors++;
     is_settling = false;

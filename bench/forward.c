@@ -1,6 +1,6 @@
 /*
- * The floor: a proxy that does nothing but forward. Each client's connection is joined to one of
- * its own to a replica, in turn, when its first bytes come; bytes go across as they are, unread.
+ * The floor: a proxy that does nothing but forward. Bytes go across as they are, unread; those that
+ * a client sends after an answer go to the next replica in turn, by a connection that nobody uses.
  * What a balancer costs more than this is the price of what it understands; where it costs less it
  * keeps what this throws away.
  *
@@ -25,16 +25,19 @@
 
 struct side {
     struct side *other; /* NULL: joined to none */
-    struct side *next;  /* to be freed */
+    struct side *next;  /* to be freed, or waiting */
     int fd;
+    int replica; /* whose connection it is */
     bool is_client;
+    bool is_answered; /* a client whose last bytes came from a replica */
     bool is_gone;
     char *queue; /* what the kernel did not take, or NULL */
     size_t queued;
 };
 
 static char receive[RECEIVE_BYTES];
-static struct side *garbage; /* freed when the events of a turn are through */
+static struct side **waiting; /* by replica: connections without a client */
+static struct side *garbage;  /* freed when the events of a turn are through */
 static int epoll_fd;
 static int first_port;
 static int replica_count;
@@ -71,27 +74,44 @@ static void discard(struct side *side)
     garbage = side;
 }
 
-static struct side *connect_to_replica(void)
+static struct side *connect_to_replica(int replica)
 {
-    static int turn;
     struct sockaddr_in address = {.sin_family = AF_INET};
     const int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct side *side;
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons((uint16_t)(first_port + turn++ % replica_count));
+    address.sin_port = htons((uint16_t)(first_port + replica));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     /* On loopback it stands at once: only afterwards it must not block. */
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         die("connect");
-    return create(fd, false);
+    side = create(fd, false);
+    side->replica = replica;
+    return side;
 }
 
+/* Joins it to the next replica; the one before is free for others. */
 static void join(struct side *client)
 {
-    struct side *replica = connect_to_replica();
+    static int turn;
+    int next = turn++ % replica_count;
+    struct side *before = client->other;
+    struct side *replica;
 
+    if (before) {
+        before->other = NULL;
+        before->next = waiting[before->replica];
+        waiting[before->replica] = before;
+    }
+    replica = waiting[next];
+    if (replica)
+        waiting[next] = replica->next;
+    else
+        replica = connect_to_replica(next);
     client->other = replica;
+    client->is_answered = false;
     replica->other = client;
 }
 
@@ -130,8 +150,10 @@ static bool read_side(struct side *side)
             return true;
         if (size <= 0)
             return false;
-        if (!side->other && side->is_client)
+        if (side->is_client && (!side->other || side->is_answered))
             join(side);
+        else if (side->other && !side->is_client)
+            side->other->is_answered = true;
         if (!side->other || !forward(side->other, receive, (size_t)size))
             return false;
         /* One that takes no more is waited for: nothing is read for it meanwhile. */
@@ -214,6 +236,9 @@ int main(int argc, char **argv)
     epoll_fd = epoll_create1(0);
     first_port = atoi(argv[2]);
     replica_count = atoi(argv[3]);
+    waiting = calloc((size_t)replica_count, sizeof(struct side *));
+    if (!waiting)
+        die("calloc");
     listener = listen_on(atoi(argv[1]));
     for (;;) {
         int count = epoll_wait(epoll_fd, events, EVENTS_MAX, -1);
