@@ -31,7 +31,7 @@ BUILD = ROOT / "build" / "bench"
 CFLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror"]
 PROGRAMS = {"client": ["client.c", "cpu.c"], "replica": ["replica.c"], "forward": ["forward.c"]}
 INSIDE = "ROOST_BENCH_INSIDE"
-PORTS = {"floor": 8000, "haproxy": 8100, "nginx": 8200, "roost": 8300, "roost, log on": 8400,
+PORTS = {"floor": 8000, "haproxy": 8100, "nginx": 8200, "roost": 8300, "roost-log": 8400,
          "other": 8500}  # fmt: skip
 FIRST_REPLICA_PORT = 10000
 IDLE_FEW, IDLE_MANY = 1000, 9000
@@ -47,7 +47,7 @@ class Fixture:
         self.client = client
 
 
-NO_FLOOR = ("haproxy", "nginx", "roost", "roost, log on", "other")
+NO_FLOOR = ("haproxy", "nginx", "roost", "roost-log", "other")
 FIXTURES = {
     "get-150": Fixture("GET 150 B, 64 connections"),
     "get-150-256": Fixture("GET 150 B, 256 connections", connections=256),

@@ -242,7 +242,7 @@ class Roost(Balancer):
 
 
 class RoostWithLog(Roost):
-    name = "roost, log on"
+    name = "roost-log"
     access_log = "access.log"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench_balancers import ROOT, version_of
 
-OURS = ("roost", "roost, log on", "other")
+OURS = ("roost", "roost-log", "other")
 PEERS = ("haproxy", "nginx")
 
 
@@ -169,11 +169,11 @@ def special_table(results):
                     ]
                 )
     for name, rounds in results.items():
-        if name == "get-150" and {"roost", "roost, log on"} <= set(rounds[0]):
+        if name == "get-150" and {"roost", "roost-log"} <= set(rounds[0]):
             rows.append(
                 [
                     "what the access log costs, GET 150 B",
-                    ratio_cell(ratios(rounds, "roost, log on", "roost")),
+                    ratio_cell(ratios(rounds, "roost-log", "roost")),
                 ]
             )
         if {"roost", "other"} <= set(rounds[0]) and "cpu_us" in rounds[0]["roost"]:
