@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help native deps deps-test build up down restart logs clean check test test-long lint install bench bench-balance profile
+.PHONY: help native deps deps-test build up down restart logs clean check test test-long lint install bench bench-balance profile bench-load experiments
 
 help:
 	@echo 'make up          builds and starts roost on port 5000, three sample replicas behind it'
@@ -15,6 +15,7 @@ help:
 	@echo 'make lint        layers, names, format, clang-tidy'
 	@echo 'make bench       beside HAProxy and nginx; FIXTURES= PEERS= ROUNDS= choose; make profile'
 	@echo 'make bench-balance  every hash scheme: look-up, build, change, memory'
+	@echo 'make experiments the course'"'"'s four, for real: build/experiments/report.html; OUT= elsewhere'
 	@echo 'make install     into PREFIX=/usr/local'
 	@echo 'make deps        what build and run need, from apt; make deps-test what the tests need'
 	@echo 'make clean       down, and forgets run/ and build/'
@@ -79,3 +80,11 @@ bench: build
 profile: build
 	@tools/deps.sh profile
 	@/usr/bin/python3 tools/bench_profile.py
+
+bench-load: build
+	@/usr/bin/python3 tools/bench_load.py
+
+# Without matplotlib there are numbers and a report, and no pictures.
+experiments: build
+	@tools/deps.sh experiments || true
+	@build/roost experiment all --out $(or $(OUT),build/experiments) $(if $(SEED),--seed $(SEED))

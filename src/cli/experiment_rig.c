@@ -383,15 +383,20 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
     return remove(path);
 }
 
+/* In order, then at once, then by force. */
+static void end_keeper(pid_t keeper)
+{
+    if (ends_within(keeper, SIGTERM, END_US) || ends_within(keeper, SIGTERM, END_US))
+        return;
+    ends_within(keeper, SIGKILL, END_US);
+}
+
 void experiment_rig_stop(struct experiment_rig *rig)
 {
-    bool has_ended = rig->keeper && ends_within(rig->keeper, SIGTERM, END_US);
-
+    if (rig->keeper)
+        end_keeper(rig->keeper);
     if (!rig->folder[0])
         return;
-    if (rig->keeper && !has_ended)
-        has_ended =
-            ends_within(rig->keeper, SIGTERM, END_US) || ends_within(rig->keeper, SIGKILL, END_US);
     end_leftovers(rig);
     nftw(rig->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     rig->folder[0] = '\0';

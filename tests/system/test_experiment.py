@@ -147,6 +147,7 @@ def test_all_runs_every_experiment_and_leaves_results_and_a_report_only(everythi
     left = {path.name for path in folder.iterdir()}
     assert {f"{name}.json" for name in ("a1", "a2", "a3", "a4", "mixed")} <= left
     assert all(name.endswith((".json", ".png", ".html")) for name in left), left
+    assert "lost" in done.stdout and "failed" in done.stdout
 
 
 def test_a4_has_every_scheme_and_every_pair_and_chance_explains_them(everything):
