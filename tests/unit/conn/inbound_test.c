@@ -548,6 +548,34 @@ static void a_drain_ends_the_idle_now_and_the_busy_with_their_answer(void **stat
     end(&f);
 }
 
+static struct inbound *first_inbound(struct fixture *f)
+{
+    return LIST_FIRST(&f->group.all, struct inbound, list);
+}
+
+static void a_client_that_is_heard_out_is_watched_only_when_its_answer_takes_long(void **state)
+{
+    struct address address = {.size = 0};
+    struct fixture f;
+    int ends[2];
+
+    (void)state;
+    start(&f);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(address_from_ip(VIEW("127.0.0.1"), 1234, &address), 0);
+    rig_send(ends[0], "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    inbound_open(&f.group, ends[1], &address, 0);
+    assert_string_equal(f.targets, "/a ");
+    assert_false(first_inbound(&f)->sock.is_registered);
+    rig_pass(&f.rig, INBOUND_UNWATCHED_MS + 20);
+    assert_true(first_inbound(&f)->sock.is_registered);
+    answer(&f, "done");
+    rig_expect_end(&f.rig, ends[0],
+                   "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone");
+    close(ends[0]);
+    end(&f);
+}
+
 static void a_client_that_half_closed_before_its_tunnel_began_has_ended_its_way(void **state)
 {
     struct fixture f;
@@ -620,6 +648,7 @@ int main(void)
         cmocka_unit_test(http_1_0_gets_no_chunks_no_interim_and_its_keep_alive),
         cmocka_unit_test(one_too_many_is_told_503_even_when_it_has_spoken_already),
         cmocka_unit_test(a_drain_ends_the_idle_now_and_the_busy_with_their_answer),
+        cmocka_unit_test(a_client_that_is_heard_out_is_watched_only_when_its_answer_takes_long),
         cmocka_unit_test(a_client_that_half_closed_before_its_tunnel_began_has_ended_its_way),
         cmocka_unit_test(an_answer_that_is_cut_off_ends_with_a_reset),
     };
