@@ -1,15 +1,10 @@
 #include "control/keeper.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,7 +13,7 @@
 #include "base/memory.h"
 #include "control/begin.h"
 #include "control/cores.h"
-#include "control/leftover.h"
+#include "control/keeper_bind.h"
 #include "control/live.h"
 #include "control/recruit.h"
 #include "control/signpost.h"
@@ -33,8 +28,6 @@
 /* What the state remembers of epochs, and how many of them at a time. */
 #define EPOCH          "epoch"
 #define EPOCHS_AT_ONCE 1000
-
-#define URL_BYTES (ADDRESS_TEXT_BYTES + 16)
 
 /* How often it is looked at what tells no news: probes that miss. */
 #define LOOK_US UINT64_C(20000)
@@ -53,27 +46,6 @@ static uint32_t longest_drain_ms(const struct config *config)
         longest = drain_ms > longest ? drain_ms : longest;
     }
     return longest;
-}
-
-static const char *url_of(const struct address *address, char url[URL_BYTES])
-{
-    char text[ADDRESS_TEXT_BYTES];
-
-    address_to_text(address, text);
-    snprintf(url, URL_BYTES, "%s%s", address->any.sa_family == AF_UNIX ? "" : "http://", text);
-    return url;
-}
-
-static void say_addresses(const struct keeper *keeper)
-{
-    char url[URL_BYTES];
-
-    for (unsigned i = 0; i < keeper->listeners.count; i++)
-        log_event(LOG_INFO, "serve.traffic",
-                  LOG_TEXT("url", url_of(&keeper->listeners.all[i].address, url)));
-    for (unsigned i = 0; i < keeper->control_count; i++)
-        log_event(LOG_INFO, "serve.control",
-                  LOG_TEXT("url", url_of(&keeper->control_addresses[i], url)));
 }
 
 bool keeper_is_serving(const struct keeper *keeper)
@@ -206,8 +178,10 @@ static void reopen_logs(struct keeper *keeper)
     keeper->access_fd = fd;
 }
 
-static void on_signal(struct keeper *keeper, uint32_t signal)
+static void on_signal(struct signals *signals, uint32_t signal)
 {
+    struct keeper *keeper = CONTAINER_OF(signals, struct keeper, signals);
+
     switch (signal) {
     case SIGTERM:
     case SIGINT:
@@ -226,34 +200,6 @@ static void on_signal(struct keeper *keeper, uint32_t signal)
                   LOG_TEXT("reason", "SIGUSR2 does not upgrade yet: restart to run another "
                                      "binary"));
     }
-}
-
-static void on_signals(struct watch *watch, uint32_t events)
-{
-    struct keeper *keeper = CONTAINER_OF(watch, struct keeper, signals);
-    struct signalfd_siginfo info;
-
-    (void)events;
-    while (read(watch->fd, &info, sizeof(info)) == sizeof(info))
-        on_signal(keeper, info.ssi_signo);
-}
-
-static int watch_signals(struct keeper *keeper, struct error *why)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGUSR1);
-    sigaddset(&set, SIGUSR2);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    keeper->signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (keeper->signals.fd < 0)
-        return error_set(why, -errno, "cannot hear signals: %s", strerror(errno));
-    return loop_add(&keeper->loop, &keeper->signals, EPOLLIN, on_signals);
 }
 
 /* ---- starting ---- */
@@ -373,69 +319,6 @@ static void on_table(void *owner, const struct table *before, const struct table
     events_pool_publish(&keeper->pool_events, keeper->crews, before, now);
 }
 
-static int bind_traffic(struct keeper *keeper, struct error *why)
-{
-    const struct config *config = keeper->config;
-
-    for (unsigned i = 0; i < config->listener_count; i++) {
-        struct address address;
-        int result = address_from_text(view_of(config->listeners[i].address), &address, why);
-
-        if (result == 0 && takeover_has(&keeper->takeover, &address))
-            result = listeners_add_taken(&keeper->listeners, &address);
-        else if (result == 0)
-            result = listeners_add(&keeper->listeners, &address, why);
-        if (result < 0)
-            return result;
-    }
-    takeover_give(&keeper->takeover, &keeper->listeners);
-    return listeners_fill(&keeper->listeners, keeper->workers.count, why);
-}
-
-static void on_control_accept(struct listener *listener, int fd, const struct address *client)
-{
-    struct keeper *keeper = listener->owner;
-
-    api_accept(&keeper->api, fd, client);
-}
-
-static int bind_control_address(struct keeper *keeper, const char *text, struct error *why)
-{
-    unsigned number = keeper->control_count;
-    struct address *address = &keeper->control_addresses[number];
-    int result = address_from_text(view_of(text), address, why);
-    int fd;
-
-    if (result < 0)
-        return result;
-    if (!address_is_loopback(address) && !keeper->config->control.token)
-        return error_set(why, -EACCES,
-                         "the control port %s is not on loopback: that needs a token "
-                         "(ROOST_CONTROL_TOKEN or control.token-file)",
-                         text);
-    fd = listener_open(address, false, why);
-    if (fd < 0)
-        return fd;
-    keeper->control_count++;
-    return listener_start(&keeper->control[number], &keeper->loop, fd, on_control_accept, keeper);
-}
-
-static int bind_control(struct keeper *keeper, struct error *why)
-{
-    const struct config_texts *addresses = &keeper->config->control.addresses;
-
-    for (unsigned i = 0; i < addresses->count; i++) {
-        int result;
-
-        if (i == KEEPER_CONTROL_MAX)
-            return error_set(why, -E2BIG, "more than %d control addresses", KEEPER_CONTROL_MAX);
-        result = bind_control_address(keeper, addresses->items[i], why);
-        if (result < 0)
-            return result;
-    }
-    return 0;
-}
-
 static int init_crews(struct keeper *keeper, struct error *why)
 {
     const struct config *config = keeper->config;
@@ -526,20 +409,20 @@ static void init_parts(struct keeper *keeper)
 
 static int start(struct keeper *keeper, struct error *why)
 {
-    int result = watch_signals(keeper, why);
+    int result = signals_start(&keeper->signals, &keeper->loop, on_signal, why);
 
     if (result < 0)
         return result;
     takeover_begin(&keeper->takeover, &keeper->loop, &keeper->folder);
-    result = bind_traffic(keeper, why);
+    result = keeper_bind_traffic(keeper, why);
     if (result == 0)
-        result = bind_control(keeper, why);
+        result = keeper_bind_control(keeper, why);
     if (result == 0)
         result =
             signpost_write(&keeper->folder, keeper->control_addresses, keeper->control_count, why);
     if (result < 0)
         return result;
-    say_addresses(keeper);
+    keeper_bind_say(keeper);
     result = start_crews(keeper, why);
     if (result < 0)
         return result;
@@ -569,13 +452,8 @@ static int found(struct keeper *keeper, struct error *why)
 
 static void finish_parts(struct keeper *keeper)
 {
-    for (unsigned i = 0; i < keeper->control_count; i++) {
-        listener_stop(&keeper->control[i]);
-        descriptor_close(&keeper->control[i].watch.fd);
-    }
-    if (keeper->signals.on_events)
-        loop_remove(&keeper->loop, &keeper->signals);
-    descriptor_close(&keeper->signals.fd);
+    keeper_bind_finish(keeper);
+    signals_stop(&keeper->signals);
     timer_stop(&keeper->start_limit);
     timer_stop(&keeper->look_again);
     tick_finish(&keeper->tick);
@@ -631,7 +509,6 @@ int keeper_run(const struct config *config)
 
     keeper->config = config;
     keeper->folder = (struct folder){.run_fd = -1, .lock_fd = -1};
-    keeper->signals.fd = -1;
     keeper->states_fd = -1;
     keeper->access_fd = -1;
     keeper->started_us = clock_now_us();

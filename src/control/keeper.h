@@ -18,6 +18,7 @@
 #include "control/listeners.h"
 #include "control/picture.h"
 #include "control/publish.h"
+#include "control/signals.h"
 #include "control/state.h"
 #include "control/takeover.h"
 #include "control/tick.h"
@@ -53,7 +54,7 @@ struct keeper {
     struct state *state;
     uint64_t epochs_reserved; /* those below are never used again after a crash */
     struct state_segment *states;
-    struct watch signals;
+    struct signals signals;
     struct ready look; /* whether the replicas are ready */
     struct timer look_again;
     struct timer start_limit; /* the slowest replica has until then */
