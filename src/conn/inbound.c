@@ -677,6 +677,11 @@ static uint64_t sent(struct stream *stream)
     return sock_sent(&inbound->sock) - inbound->sent_before;
 }
 
+static size_t owed(struct stream *stream)
+{
+    return sock_owed(&from_stream(stream)->sock);
+}
+
 static void reset(struct stream *stream)
 {
     struct inbound *inbound = from_stream(stream);
@@ -696,6 +701,7 @@ static const struct stream_calls stream_calls_ = {
     .consumed = consumed,
     .queued = queued,
     .sent = sent,
+    .owed = owed,
     .reset = reset,
 };
 

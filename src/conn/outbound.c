@@ -720,6 +720,11 @@ static uint64_t sent(struct stream *stream)
     return sock_sent(&outbound->sock) - outbound->sent_before;
 }
 
+static size_t owed(struct stream *stream)
+{
+    return sock_owed(&from_stream(stream)->sock);
+}
+
 static void reset(struct stream *stream)
 {
     struct outbound *outbound = from_stream(stream);
@@ -734,5 +739,6 @@ static const struct stream_calls stream_calls_ = {
     .consumed = consumed,
     .queued = queued,
     .sent = sent,
+    .owed = owed,
     .reset = reset,
 };

@@ -72,6 +72,7 @@ struct stream_calls {
     void (*consumed)(struct stream *stream, size_t bytes);
     size_t (*queued)(struct stream *stream);
     uint64_t (*sent)(struct stream *stream);
+    size_t (*owed)(struct stream *stream);
     void (*reset)(struct stream *stream);
 };
 
@@ -132,6 +133,13 @@ static inline size_t stream_queued(struct stream *stream)
 static inline uint64_t stream_sent(struct stream *stream)
 {
     return stream->calls->sent(stream);
+}
+
+/* Bytes sent by us that the other side has not acknowledged: fewer than before means that it takes
+ * them, however slowly. */
+static inline size_t stream_owed(struct stream *stream)
+{
+    return stream->calls->owed(stream);
 }
 
 /* Ends it at once; the holder hears nothing more. An inbound whose answer has begun is cut off, so

@@ -627,8 +627,7 @@ static void on_linger_reset(struct sock *sock, int error)
     release(sock);
 }
 
-/* Written and not yet acknowledged by the other side. */
-static size_t owed(const struct sock *sock)
+size_t sock_owed(const struct sock *sock)
 {
     int unacknowledged = 0;
 
@@ -645,7 +644,7 @@ static void on_linger_expiry(struct sock *sock)
         release(sock);
         return;
     }
-    sock->linger_owed = (uint32_t)owed(sock);
+    sock->linger_owed = (uint32_t)sock_owed(sock);
     if (sock->linger_owed < before && ++sock->linger_rounds < SOCK_LINGER_ROUNDS) {
         loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);
         return;
@@ -678,7 +677,7 @@ void sock_close(struct sock *sock, bool lingers, sock_fn destroy)
     }
     sock_watch(sock);
     sock->events = &linger_events;
-    sock->linger_owed = (uint32_t)owed(sock);
+    sock->linger_owed = (uint32_t)sock_owed(sock);
     loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);
     sock_resume(sock);
 }

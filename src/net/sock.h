@@ -180,6 +180,10 @@ static inline uint64_t sock_sent(const struct sock *sock)
     return sock->sent_bytes;
 }
 
+/* Bytes written and not yet acknowledged by the other side: fewer than before means that it takes
+ * them, however slowly. */
+size_t sock_owed(const struct sock *sock);
+
 /* Nothing is delivered (nor read) until sock_resume(), but for an on_reset before which no bytes
  * lie or which a write met. */
 void sock_pause(struct sock *sock);

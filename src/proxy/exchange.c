@@ -43,6 +43,7 @@ static void await_progress(struct exchange *x)
 {
     const struct table_service *service = service_of(x);
 
+    x->is_watched = false;
     if (x->is_link)
         await_news(x, PROXY_LINK_TIMEOUT_MS);
     else if (service && x->is_request_whole && !x->has_answer_head)
@@ -264,9 +265,33 @@ static void drop_outbound(struct exchange *x)
     x->outbound = NULL;
 }
 
+/*
+ * The time is over and bytes are queued for `to`: is it slow, or has it stopped? The kernel tells
+ * us late that there is room (a slow reader of a large buffer takes minutes for that), but it knows
+ * what was acknowledged.
+ */
+static bool is_slow_only(struct exchange *x, struct stream *to)
+{
+    bool was_watched = x->is_watched;
+    size_t before = x->owed;
+
+    if (stream_queued(to) == 0)
+        return false;
+    x->owed = stream_owed(to);
+    if (was_watched && x->owed >= before)
+        return false;
+    await_progress(x);
+    x->is_watched = !was_watched;
+    if (x->is_watched)
+        await_news(x, EXCHANGE_WATCH_MS);
+    return true;
+}
+
 static enum exchange_step give_up_waiting(struct exchange *x)
 {
     /* A client that sends nothing is its inbound's business, a replica that takes nothing ours. */
+    if (!x->is_request_whole && is_slow_only(x, x->outbound))
+        return EXCHANGE_AWAIT;
     if (!x->is_request_whole && stream_queued(x->outbound) == 0) {
         await_progress(x);
         return EXCHANGE_AWAIT;
@@ -439,6 +464,9 @@ static enum exchange_step give_up_relaying(struct exchange *x)
 {
     bool is_client_slow = x->client && stream_queued(x->client) > 0;
 
+    x->news.has_expired = false;
+    if ((x->client && is_slow_only(x, x->client)) || is_slow_only(x, x->outbound))
+        return EXCHANGE_RELAY;
     x->failure_text =
         is_client_slow ? "the client took nothing for too long" : "nothing moved for too long";
     return cut_off(x, x->is_tunnel || is_client_slow);

@@ -22,6 +22,10 @@
  * kept. */
 #define EXCHANGE_DISCARD_BYTES (64 * 1024)
 
+/* Somebody who takes bytes so slowly that nothing moved on our side is given that long to show that
+ * he takes any. */
+#define EXCHANGE_WATCH_MS 2000
+
 enum exchange_step {
     EXCHANGE_ROUTE,   /* whose is it? */
     EXCHANGE_KEY,     /* what is it placed by? */
@@ -107,6 +111,8 @@ struct exchange {
     struct buffer request_trailers; /* field lines, for an attempt that begins later */
     size_t request_credit;          /* told by the client's stream, not yet given back */
     size_t answer_credit;
+    size_t owed;            /* to whom we watch, when that began */
+    bool is_watched;        /* nothing moved for long: is it taken at all? */
     size_t request_trusted; /* sent since we last asked what is queued */
     size_t answer_trusted;
 

@@ -179,7 +179,7 @@ static void a_replica_that_takes_nothing_of_an_upload_costs_504_too(void **state
         loop_turn(&rig.loop, 0);
     }
     assert_in_range(rig.socks.queued_bytes, 1, 2 * SOCK_RECEIVE_BYTES);
-    pass(&rig, &now_us, rig.rules.idle_ms + 200);
+    pass(&rig, &now_us, rig.rules.idle_ms + EXCHANGE_WATCH_MS + 200);
     rig_turns(&rig, 20);
     assert_true(recv(client, text, TEXT_BYTES, MSG_DONTWAIT) > 0);
     assert_starts_with("HTTP/1.1 504 ");
@@ -211,12 +211,54 @@ static void a_client_that_reads_nothing_is_cut_off_and_its_replica_not_blamed(vo
         loop_turn(&rig.loop, 0);
     }
     assert_in_range(rig.socks.queued_bytes, 1, SOCK_RECEIVE_BYTES);
-    pass(&rig, &now_us, rig.rules.idle_ms + 200);
+    pass(&rig, &now_us, rig.rules.idle_ms + EXCHANGE_WATCH_MS + 200);
     rig_turns(&rig, 20);
     assert_int_equal(rig.inbounds.count, 0);
     assert_true(list_is_empty(&rig.proxy.all));
     assert_int_equal(rig.socks.queued_bytes, 0);
     assert_int_equal(atomic_load(&rig.counts->seats[10].failures), 0);
+    close(replica);
+    close(client);
+    rig_stop(&rig);
+    clock_set(0);
+}
+
+/* So slowly that the kernel finds no reason to tell us for longer than the idle time. */
+static void a_client_that_reads_slowly_is_not_cut_off(void **state)
+{
+    static char piece[16 * 1024];
+    const size_t total = 1 << 20;
+    uint64_t now_us = clock_now_us();
+    struct rig rig;
+    unsigned which;
+    size_t sent = 0;
+    size_t got = 0;
+    int replica;
+    int client;
+
+    (void)state;
+    clock_set(now_us);
+    rig_start(&rig, 1, TABLE_COMPAT_OFF);
+    rig.rules.idle_ms = 3000;
+    rig_publish(&rig);
+    client = ask(&rig, GET, &replica, &which);
+    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n");
+    rig_receive(&rig, client, text, TEXT_BYTES, "\r\n\r\n");
+    while (got < total) {
+        ssize_t size = sent < total ? send(replica, piece, sizeof(piece), MSG_DONTWAIT) : 0;
+
+        sent += size > 0 ? (size_t)size : 0;
+        loop_turn(&rig.loop, 0);
+        if (size > 0)
+            continue;
+        /* 16 KiB each half second. */
+        pass(&rig, &now_us, 500);
+        size = recv(client, piece, sizeof(piece), MSG_DONTWAIT);
+        if (size == 0)
+            fail_msg("cut off after %zu bytes", got);
+        got += size > 0 ? (size_t)size : 0;
+    }
+    assert_int_equal(got, total);
     close(replica);
     close(client);
     rig_stop(&rig);
@@ -569,6 +611,7 @@ int main(void)
         cmocka_unit_test(a_silent_replica_costs_504_after_the_response_time),
         cmocka_unit_test(a_replica_that_takes_nothing_of_an_upload_costs_504_too),
         cmocka_unit_test(a_client_that_reads_nothing_is_cut_off_and_its_replica_not_blamed),
+        cmocka_unit_test(a_client_that_reads_slowly_is_not_cut_off),
         cmocka_unit_test(a_long_post_that_was_not_sent_goes_to_the_next_rank),
         cmocka_unit_test(a_put_with_its_body_is_sent_again_and_one_too_long_is_not),
         cmocka_unit_test(a_replica_that_is_down_keeps_its_request_where_nobody_else_is_there),

@@ -467,6 +467,7 @@ static const struct stream_calls fake_calls = {
     .consumed = fake_consumed,
     .queued = fake_queued,
     .sent = fake_sent,
+    .owed = fake_queued,
     .reset = fake_reset,
 };
 
