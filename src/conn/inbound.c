@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "conn/pace.h"
 #include "conn/refusal.h"
 #include "http/h1_write.h"
 
@@ -47,10 +48,10 @@ static void on_destroy(struct sock *sock)
     struct inbound *inbound = from_sock(sock);
     struct inbound_group *group = inbound->group;
 
-    pool_give(&group->pool, inbound);
     group->count--;
     if (group->events->on_closed)
-        group->events->on_closed(group);
+        group->events->on_closed(inbound);
+    pool_give(&group->pool, inbound);
 }
 
 static void forget_chunks(struct inbound *inbound)
@@ -288,7 +289,8 @@ static void begin_request(struct inbound *inbound, const struct head *head)
     inbound->sent_before = inbound->sock.sent_bytes;
     inbound->method = (uint8_t)head->method;
     inbound->minor_version = head->minor_version;
-    inbound->wants_close = head->says_close;
+    inbound->says_close = head->says_close;
+    inbound->wants_close = head->says_close || pace_is_last(inbound);
     inbound->awaits_continue = head->expects_continue;
     inbound->is_discarding = false;
     inbound->discarded = 0;
@@ -313,10 +315,10 @@ static void tell_request(struct inbound *inbound, const struct head *head)
         return;
     }
     if (has_body)
-        set_deadline(inbound, group->settings.idle_timeout_ms);
+        pace_begin(inbound);
     else
         inbound->state = STATE_ANSWER;
-    if (!has_body && inbound->wants_close)
+    if (!has_body && inbound->says_close)
         sock_leave_unwatched(&inbound->sock);
     inbound->stream.events = NULL;
     inbound->was_told = true;
@@ -401,6 +403,7 @@ static void on_bytes(struct sock *sock, struct view bytes)
 {
     struct inbound *inbound = from_sock(sock);
     bool was_empty = buffer_size(&inbound->kept) == 0;
+    size_t size = bytes.size;
 
     if (was_empty)
         bytes = view_after(bytes, take_all(inbound, bytes));
@@ -413,7 +416,7 @@ static void on_bytes(struct sock *sock, struct view bytes)
     if (bytes.size && was_empty && inbound->state == STATE_HEAD)
         set_deadline(inbound, inbound->group->settings.header_timeout_ms);
     if (inbound->state == STATE_BODY)
-        set_deadline(inbound, inbound->group->settings.idle_timeout_ms);
+        pace_take(inbound, size);
     if (!was_empty && inbound->state != STATE_ANSWER) {
         take_kept(inbound);
         return;
@@ -526,7 +529,7 @@ static void finish_answer(struct inbound *inbound)
         inbound->wants_close = true;
     if (inbound->wants_close) {
         /* One that said close and whose request is whole has nothing more to say. */
-        close_inbound(inbound, is_early || buffer_size(&inbound->kept));
+        close_inbound(inbound, is_early || !inbound->says_close || buffer_size(&inbound->kept));
         return;
     }
     if (is_early)
@@ -657,8 +660,12 @@ static void consumed(struct stream *stream, size_t bytes)
         return;
     assert(bytes <= inbound->held);
     inbound->held -= bytes;
-    if (!inbound->is_processing)
-        update_pause(inbound);
+    if (inbound->is_processing)
+        return;
+    /* It was we who were slow. */
+    if (inbound->state == STATE_BODY && !inbound->held)
+        pace_begin(inbound);
+    update_pause(inbound);
 }
 
 static size_t queued(struct stream *stream)
@@ -705,25 +712,6 @@ static const struct stream_calls stream_calls_ = {
     .reset = reset,
 };
 
-void inbound_answer(struct stream *stream, uint16_t status, struct view fields, struct view body)
-{
-    struct inbound *inbound = from_stream(stream);
-    size_t capacity = fields.size + FRAME_BYTES_MAX;
-    char *text = sock_text(inbound->group->socks, capacity);
-    struct stream_head head = {.status = status, .body = {FRAMING_LENGTH, body.size}};
-    struct h1_writer writer;
-
-    assert(text && stream->calls == &stream_calls_);
-    h1_write_init(&writer, text, capacity);
-    h1_write_status_line(&writer, status, (struct view){NULL, 0});
-    h1_write_bytes(&writer, fields);
-    sock_text_trim(inbound->group->socks, (size_t)(writer.end - writer.at));
-    head.text = h1_write_result(&writer);
-    stream_send_head(stream, &head);
-    stream_send_body(stream, body);
-    stream_send_end(stream, (struct view){NULL, 0});
-}
-
 /* ---- the group ---- */
 
 void inbound_group_init(struct inbound_group *group, struct sock_group *socks,
@@ -754,7 +742,7 @@ void inbound_open(struct inbound_group *group, int fd, const struct address *cli
     if (group->count < group->settings.connections_max)
         inbound = pool_take(&group->pool);
     if (!inbound) {
-        refusal_turn_away(fd);
+        refusal_turn_away(fd, 503);
         return;
     }
     memset(inbound, 0, sizeof(*inbound));
@@ -768,6 +756,7 @@ void inbound_open(struct inbound_group *group, int fd, const struct address *cli
     ready_init(&inbound->again, on_again);
     list_append(&group->all, &inbound->list);
     group->count++;
+    pace_open(inbound);
     sock_adopt(&inbound->sock, group->socks, fd, &sock_events_);
     if (inbound->state != STATE_CLOSED && !sock_has_deadline(&inbound->sock))
         set_deadline(inbound, inbound->sock.is_unwatched ? INBOUND_UNWATCHED_MS

@@ -43,8 +43,8 @@ struct inbound_events {
      */
     void (*on_refused)(struct inbound *inbound, uint16_t status, const char *reason,
                        struct view *fields, struct view *body);
-    /* One connection fewer. May be NULL. */
-    void (*on_closed)(struct inbound_group *group);
+    /* One connection fewer: this one is gone when it returns. May be NULL. */
+    void (*on_closed)(struct inbound *inbound);
 };
 
 struct inbound_settings {
@@ -53,6 +53,9 @@ struct inbound_settings {
     uint32_t header_timeout_ms; /* from the first byte of a head, or the accept, to its end: 408 */
     uint32_t idle_timeout_ms;   /* between requests, and between pieces of a body */
     uint32_t connections_max;   /* one more is closed at once */
+    uint32_t requests_max;      /* on one connection: the last answer says close; 0: no limit */
+    uint32_t lifetime_ms;       /* an answer that begins later says close; 0: no limit */
+    uint32_t pace;              /* bytes a second of a body over idle_timeout_ms; less is 408 */
 };
 
 /* What the inbounds of one process share. Owner: main of the process. */
@@ -82,7 +85,10 @@ struct inbound {
     uint32_t held;                  /* bytes told by on_body and not consumed */
     uint32_t discarded;             /* bytes of the body, after its answer */
     size_t scanned;                 /* of the head in `kept` */
-    uint16_t listener;              /* index of the listener it came by */
+    uint32_t requests;              /* so far, where they are limited */
+    uint32_t opened_ms;
+    uint32_t paced_bytes; /* of the body, in this stretch of time (conn/pace.h) */
+    uint16_t listener;    /* index of the listener it came by */
     uint8_t state;
     uint8_t method;
     uint8_t answer_framing;
@@ -91,6 +97,7 @@ struct inbound {
     bool is_processing : 1; /* bytes are being taken: an answer that ends meanwhile lets that go on
                              */
     bool wants_close : 1;   /* after this answer */
+    bool says_close : 1;    /* the client's word: it will send nothing behind this request */
     bool has_answer_head : 1;
     bool is_answer_done : 1;
     bool is_request_done : 1;

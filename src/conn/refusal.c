@@ -15,6 +15,8 @@
 /* Of what a client that is turned away has sent, so much is read at once. */
 #define UNREAD_BYTES_MAX 4096
 
+#define TURNED_AWAY_FIELDS "Retry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
 void refusal_write(struct inbound *inbound, uint16_t status, const char *reason)
 {
     struct inbound_group *group = inbound->group;
@@ -42,10 +44,11 @@ void refusal_write(struct inbound *inbound, uint16_t status, const char *reason)
     sock_write(&inbound->sock, h1_write_result(&writer));
 }
 
-void refusal_turn_away(int fd)
+void refusal_turn_away(int fd, uint16_t status)
 {
-    struct view text = VIEW("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-                            "Content-Length: 0\r\nConnection: close\r\n\r\n");
+    struct view text = status == 429
+                           ? VIEW("HTTP/1.1 429 Too Many Requests\r\n" TURNED_AWAY_FIELDS)
+                           : VIEW("HTTP/1.1 503 Service Unavailable\r\n" TURNED_AWAY_FIELDS);
     char unread[UNREAD_BYTES_MAX];
 
     (void)!send(fd, text.data, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -11,6 +11,6 @@
  */
 void refusal_write(struct inbound *inbound, uint16_t status, const char *reason);
 
-/* Takes over `fd` of a connection too many: 503, as far as the kernel takes it at once, and the
- * end. */
-void refusal_turn_away(int fd);
+/* Takes over `fd` of a connection too many: 503 (of all) or 429 (of this client), as far as the
+ * kernel takes it at once, and the end. */
+void refusal_turn_away(int fd, uint16_t status);

@@ -140,7 +140,15 @@ struct config_limits {
     uint32_t connections;
     uint32_t replicas;
     uint64_t header_bytes;
-    uint64_t body_bytes; /* or CONFIG_UNLIMITED */
+    uint32_t header_fields;
+    uint64_t target_bytes;
+    uint64_t body_bytes;             /* or CONFIG_UNLIMITED */
+    uint64_t min_rate;               /* bytes a second */
+    uint32_t connection_requests;    /* 0: no limit */
+    uint32_t connection_lifetime_ms; /* 0: no limit */
+    uint32_t client_connections;     /* 0: no limit */
+    uint32_t client_requests;        /* a second; 0: no limit */
+    uint32_t client_burst;           /* 0: as many as client_requests */
     uint32_t header_timeout_ms;
     uint32_t idle_timeout_ms;
     uint64_t buffered_total_bytes; /* 0: a quarter of the memory there is */

@@ -1,6 +1,7 @@
 #include "control/config_field.h"
 
 #include "control/config.h"
+#include "http/head.h"
 
 #define BIT(n)   (1u << (n))
 #define PROCESS  BIT(CONFIG_DRIVER_PROCESS)
@@ -81,15 +82,35 @@ const struct config_field config_fields[] = {
      .help = "Client connections at once; the limit of open files may lower it."},
     {"limits.replicas", CONFIG_INTEGER, AT(limits.replicas), RANGE(1, CONFIG_REPLICAS_MAX), .fallback = "1024",
      .help = "Replicas of all services together."},
-    {"limits.header-bytes", CONFIG_SIZE, AT(limits.header_bytes), RANGE(1024, 1048576), .fallback = "32KiB",
+    {"limits.header-bytes", CONFIG_SIZE, AT(limits.header_bytes), RANGE(1024, HEAD_BYTES_MAX), .fallback = "32KiB",
      .help = "A request's or answer's head; more is 431 or 502."},
+    {"limits.header-fields", CONFIG_INTEGER, AT(limits.header_fields), RANGE(8, HEAD_FIELDS_MAX), .fallback = "128",
+     .help = "Fields of a request's head; more are 431."},
+    {"limits.target-bytes", CONFIG_SIZE, AT(limits.target_bytes), RANGE(64, HEAD_BYTES_MAX), .fallback = "16KiB",
+     .help = "A request's target, path and query together; more is 414."},
     {"limits.body-bytes", CONFIG_SIZE, AT(limits.body_bytes), RANGE(0, TEBIBYTE),
      SPECIAL("unlimited", CONFIG_UNLIMITED), .fallback = "unlimited",
      .help = "A request's body; more is 413."},
     {"limits.header-timeout", CONFIG_DURATION, AT(limits.header_timeout_ms), RANGE(100, DAY_MS), .fallback = "10s",
      .help = "How long a client may take to send a request's head."},
     {"limits.idle-timeout", CONFIG_DURATION, AT(limits.idle_timeout_ms), RANGE(100, DAY_MS), .fallback = "60s",
-     .help = "How long a client's connection may wait for its next request."},
+     .help = "How long a client's connection may wait for its next request, and how long a body may fall behind `min-rate`."},
+    {"limits.min-rate", CONFIG_SIZE, AT(limits.min_rate), RANGE(0, 1048576), .fallback = "64",
+     .help = "Bytes a second that a client must send of a body, on average over `idle-timeout`; less is 408. 0: one byte in that time is enough."},
+    {"limits.connection-requests", CONFIG_INTEGER, AT(limits.connection_requests), RANGE(1, 1000000000),
+     SPECIAL("unlimited", 0), .fallback = "unlimited",
+     .help = "Requests on one connection; the last answer says close."},
+    {"limits.connection-lifetime", CONFIG_DURATION, AT(limits.connection_lifetime_ms), RANGE(1000, DAY_MS),
+     SPECIAL("unlimited", 0), .fallback = "unlimited",
+     .help = "How old a connection may be when its next answer begins; that one says close. Tunnels stay."},
+    {"limits.client-connections", CONFIG_INTEGER, AT(limits.client_connections), RANGE(1, 10000000),
+     SPECIAL("unlimited", 0), .fallback = "unlimited",
+     .help = "Connections of one address (IPv6: of one /64) at once, in each worker; one more is 429. Trusted proxies are not counted."},
+    {"limits.client-requests", CONFIG_INTEGER, AT(limits.client_requests), RANGE(1, 1000000),
+     SPECIAL("unlimited", 0), .fallback = "unlimited",
+     .help = "Requests of one address (IPv6: of one /64) in a second, in each worker; one more is 429 with Retry-After."},
+    {"limits.client-burst", CONFIG_INTEGER, AT(limits.client_burst), RANGE(1, 1000000), SPECIAL("auto", 0), .fallback = "auto",
+     .help = "Requests of one address at once, before `client-requests` counts; auto is as many as that."},
     {"limits.buffered-total", CONFIG_SIZE, AT(limits.buffered_total_bytes), RANGE(1048576, TEBIBYTE),
      SPECIAL("auto", 0), .fallback = "auto",
      .help = "Bytes all workers together hold for slow readers; auto is a quarter of the memory."},

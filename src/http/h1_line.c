@@ -108,6 +108,8 @@ enum h1_step h1_line_request(struct h1_reader *reader, struct head *head)
         return refuse(reader, 400, "the method is not a token");
     target = method_end + 1;
     target_end = skip(reader, target, H1_CLASS_TARGET, ' ');
+    if (reader->target_bytes_max && (size_t)(target_end - target) > reader->target_bytes_max)
+        return refuse(reader, 414, "the target is longer than limits.target-bytes");
     if (target_end == reader->end)
         return H1_STEP_MORE;
     if (*target_end == '#')

@@ -24,6 +24,7 @@ struct h1_reader {
     const char *at;    /* start of the line to read */
     const char *known; /* bytes before this one were read before and found good */
     const char *end;
+    size_t target_bytes_max; /* of a request target; 0: no limit but that of the head */
     uint16_t status;
     const char *reason;
 };

@@ -173,8 +173,10 @@ struct h1_verdict h1_parse_request(struct view bytes, const struct h1_limits *li
                                    size_t *scanned, struct head *head)
 {
     struct view held = view_first(bytes, limits->head_bytes);
-    struct h1_reader reader = {
-        .at = held.data, .known = held.data + *scanned, .end = held.data + held.size};
+    struct h1_reader reader = {.at = held.data,
+                               .known = held.data + *scanned,
+                               .end = held.data + held.size,
+                               .target_bytes_max = limits->target_bytes};
     struct h1_verdict verdict;
     const char *start, *reason;
 

@@ -18,8 +18,9 @@ enum h1_result {
 
 /* Limits that the configuration sets. */
 struct h1_limits {
-    size_t head_bytes; /* of the whole head with its empty line; at most HEAD_BYTES_MAX */
-    size_t fields;     /* at most HEAD_FIELDS_MAX */
+    size_t head_bytes;   /* of the whole head with its empty line; at most HEAD_BYTES_MAX */
+    size_t fields;       /* at most HEAD_FIELDS_MAX */
+    size_t target_bytes; /* of a request target, more is 414; 0: as much as the head */
 };
 
 struct h1_verdict {

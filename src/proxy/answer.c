@@ -29,7 +29,7 @@ static const char landing_html[] =
 
 static struct view fields_for(uint16_t status)
 {
-    if (status == 503)
+    if (status == 503 || status == 429)
         return VIEW(JSON_FIELDS RETRY_FIELD);
     if (status == 405)
         return VIEW(JSON_FIELDS ALLOW_FIELD);

@@ -1,16 +1,20 @@
 #include "proxy/client.h"
 
-static bool is_trusted(const struct table_settings *settings, struct view ip)
+bool client_is_trusted(const struct address *address, const struct table *table)
 {
-    struct address address;
-
-    if (settings->trusted_count == 0 || address_from_ip(ip, 0, &address) < 0)
-        return false;
-    for (unsigned i = 0; i < settings->trusted_count; i++) {
-        if (address_is_in_range(&address, &settings->trusted[i]))
+    for (unsigned i = 0; i < table->settings.trusted_count; i++) {
+        if (address_is_in_range(address, &table->settings.trusted[i]))
             return true;
     }
     return false;
+}
+
+static bool is_trusted(const struct table *table, struct view ip)
+{
+    struct address address;
+
+    return table->settings.trusted_count && address_from_ip(ip, 0, &address) == 0 &&
+           client_is_trusted(&address, table);
 }
 
 static struct view last_in_list(struct view list)
@@ -24,7 +28,7 @@ static struct view last_in_list(struct view list)
 
 /* Goes back through the list as long as those named are trusted. False where the client was found,
  * or where what is no address ends the search. */
-static bool go_back(const struct table_settings *settings, struct view list, struct view *client)
+static bool go_back(const struct table *table, struct view list, struct view *client)
 {
     while (list.size) {
         struct view last = last_in_list(list);
@@ -37,14 +41,14 @@ static bool go_back(const struct table_settings *settings, struct view list, str
         if (address_from_ip(last, 0, &address) < 0)
             return false;
         *client = last;
-        if (!is_trusted(settings, last))
+        if (!is_trusted(table, last))
             return false;
     }
     return true;
 }
 
 /* Several lines are one list (RFC 9110 5.3): the last one is the nearest. */
-static struct view named_client(const struct table_settings *settings, const struct head *head,
+static struct view named_client(const struct table *table, const struct head *head,
                                 struct view peer)
 {
     struct view client = peer;
@@ -54,7 +58,7 @@ static struct view named_client(const struct table_settings *settings, const str
 
         if (field->id != FIELD_X_FORWARDED_FOR || field->is_dropped)
             continue;
-        if (!go_back(settings, field->value, &client))
+        if (!go_back(table, field->value, &client))
             break;
     }
     return client;
@@ -63,7 +67,6 @@ static struct view named_client(const struct table_settings *settings, const str
 struct exchange_client client_of(const struct inbound *inbound, const struct head *head,
                                  const struct table *table)
 {
-    const struct table_settings *settings = &table->settings;
     struct exchange_client client = {
         .ip = view_of(inbound->client_ip),
         .listener = inbound->listener,
@@ -71,9 +74,9 @@ struct exchange_client client_of(const struct inbound *inbound, const struct hea
                        table->listeners[inbound->listener].is_loopback,
     };
 
-    client.is_trusted = is_trusted(settings, client.ip);
+    client.is_trusted = is_trusted(table, client.ip);
     client.peer = client.ip;
     if (client.is_trusted)
-        client.ip = named_client(settings, head, client.ip);
+        client.ip = named_client(table, head, client.ip);
     return client;
 }

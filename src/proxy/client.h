@@ -4,6 +4,9 @@
 #include "conn/inbound.h"
 #include "proxy/exchange.h"
 
+/* Is it one of the proxies whose word is believed? */
+bool client_is_trusted(const struct address *address, const struct table *table);
+
 /*
  * The views are valid as long as the inbound and, where a trusted proxy names the client, the head.
  * `trusted` are the ranges of proxies whose X-Forwarded-For is believed: the client is then the

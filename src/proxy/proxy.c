@@ -94,6 +94,8 @@ static void apply_settings(struct proxy *proxy)
     const struct table_settings *settings = &proxy->table->settings;
 
     proxy->outbounds.settings.idle_ms = settings->outbound_idle_ms;
+    if (settings->header_bytes && settings->header_bytes < HEAD_BYTES_MAX)
+        proxy->outbounds.settings.limits.head_bytes = settings->header_bytes;
     proxy->log.format = settings->access_format ? ACCESS_LOGFMT : ACCESS_JSON;
     proxy->socks->queued_limit = settings->buffered_bytes;
 }

@@ -12,9 +12,10 @@
 
 #include "balance/balance.h"
 #include "net/address.h"
+#include "proxy/limit.h"
 
 #define TABLE_MAGIC             UINT64_C(0x656c626174736f72) /* "rostable" */
-#define TABLE_VERSION           1u
+#define TABLE_VERSION           2u
 #define TABLE_BYTES_MAX         (UINT64_C(1) << 30)
 #define TABLE_NAME_BYTES        64   /* of a service or replica, with its zero */
 #define TABLE_REPLICAS_MAX      4096 /* seats, and so replicas of all services together */
@@ -87,9 +88,15 @@ struct table_settings {
     uint32_t compat;          /* enum table_compat */
     uint32_t connections_max; /* of one worker */
     uint32_t header_bytes;
+    uint32_t header_fields;
+    uint32_t target_bytes;
     uint32_t header_timeout_ms;
     uint32_t idle_timeout_ms;
     uint32_t outbound_idle_ms;
+    uint32_t requests_max; /* on one connection; 0: no limit */
+    uint32_t lifetime_ms;  /* of one connection; 0: no limit */
+    uint32_t pace;         /* bytes a second of a body, at least */
+    struct limit_rules client_limits;
     uint64_t body_bytes;     /* UINT64_MAX: no limit */
     uint64_t buffered_bytes; /* of one worker */
     uint32_t access_format;  /* 0 JSON, 1 logfmt */

@@ -11,11 +11,13 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "conn/refusal.h"
 #include "net/listener.h"
 #include "proxy/answer.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/handover.h"
+#include "proxy/limit.h"
 #include "proxy/link.h"
 #include "proxy/record.h"
 #include "proxy/sandbox.h"
@@ -41,6 +43,7 @@ struct worker {
     struct sock_group socks;
     struct inbound_group inbounds;
     struct proxy proxy;
+    struct limit limit;
     struct link link;
     struct listener listeners[LISTENERS_MAX];
     int listener_fds[LISTENERS_MAX];
@@ -64,8 +67,35 @@ static void on_accept(struct listener *listener, int fd, const struct address *c
 {
     struct worker *worker = listener->owner;
 
+    /* A proxy that is trusted speaks for many. */
+    if (!client_is_trusted(client, worker->proxy.table) && !limit_connect(&worker->limit, client)) {
+        refusal_turn_away(fd, 429);
+        return;
+    }
     inbound_open(&worker->inbounds, fd, client,
                  worker->listener_numbers[listener - worker->listeners]);
+}
+
+/* Is it one request too many of this client? The one that is meant where a trusted proxy names it.
+ */
+static bool is_too_many(struct worker *worker, struct view ip)
+{
+    struct address address;
+
+    return limit_counts_requests(&worker->limit) && address_from_ip(ip, 0, &address) == 0 &&
+           !limit_request(&worker->limit, &address, worker->loop.now_us);
+}
+
+static void refuse_request(struct worker *worker, struct stream *stream, const struct head *head,
+                           struct view ip)
+{
+    static const char reason[] = "more requests than limits.client-requests allows";
+    const struct field *id = head_find(head, FIELD_X_REQUEST_ID);
+
+    record_refused(&worker->proxy, ip, 429, reason);
+    answer_send_error(&worker->socks, stream,
+                      (enum table_compat)worker->proxy.table->settings.compat, 429, view_of(reason),
+                      id ? id->value : (struct view){NULL, 0});
 }
 
 static void on_request(struct inbound *inbound, struct stream *stream, const struct head *head)
@@ -73,7 +103,10 @@ static void on_request(struct inbound *inbound, struct stream *stream, const str
     struct worker *worker = inbound->group->owner;
     struct exchange_client client = client_of(inbound, head, worker->proxy.table);
 
-    exchange_begin(&worker->proxy, stream, head, &client);
+    if (is_too_many(worker, client.ip))
+        refuse_request(worker, stream, head, client.ip);
+    else
+        exchange_begin(&worker->proxy, stream, head, &client);
 }
 
 static void on_refused(struct inbound *inbound, uint16_t status, const char *reason,
@@ -94,10 +127,15 @@ static void stop(struct worker *worker, int status)
     loop_stop(&worker->loop);
 }
 
-static void on_closed(struct inbound_group *group)
+static void on_closed(struct inbound *inbound)
 {
+    struct inbound_group *group = inbound->group;
     struct worker *worker = group->owner;
+    struct address address;
 
+    if (worker->limit.buckets && address_from_ip(view_of(inbound->client_ip), 0, &address) == 0 &&
+        !client_is_trusted(&address, worker->proxy.table))
+        limit_disconnect(&worker->limit, &address);
     SEGMENTS_SET(worker->counts->connections, group->count);
     if (worker->is_draining && group->count == 0)
         stop(worker, EXIT_SUCCESS);
@@ -165,11 +203,16 @@ static struct inbound_settings inbound_settings_of(const struct table_settings *
         settings->header_bytes < HEAD_BYTES_MAX ? settings->header_bytes : HEAD_BYTES_MAX;
 
     return (struct inbound_settings){
-        .limits = {.head_bytes = head_bytes, .fields = HEAD_FIELDS_MAX},
+        .limits = {.head_bytes = head_bytes,
+                   .fields = settings->header_fields,
+                   .target_bytes = settings->target_bytes},
         .body_bytes_max = settings->body_bytes,
         .header_timeout_ms = settings->header_timeout_ms,
         .idle_timeout_ms = settings->idle_timeout_ms,
         .connections_max = connections_max(settings),
+        .requests_max = settings->requests_max,
+        .lifetime_ms = settings->lifetime_ms,
+        .pace = settings->pace,
     };
 }
 
@@ -183,6 +226,7 @@ static int adopt_table(struct worker *worker, int fd, uint64_t epoch)
         return -EBADMSG;
     }
     proxy_adopt(&worker->proxy, table);
+    limit_set(&worker->limit, &table->settings.client_limits);
     if (worker->is_started)
         worker->inbounds.settings = inbound_settings_of(&table->settings);
     return link_send(&worker->link, LINK_ADOPTED, epoch, -1);
@@ -419,6 +463,7 @@ static int init(struct worker *worker, struct error *why)
     worker->loop.turn_owner = worker;
     worker->loop.never_forks = true;
     sock_group_init(&worker->socks, &worker->loop, SOCK_QUEUE_BYTES_MAX);
+    limit_init(&worker->limit);
     timer_init(&worker->drain_limit, on_drain_limit);
     timer_init(&worker->log_wait, on_log_wait);
     result = watch_signals(worker, why);

@@ -104,7 +104,7 @@ static void a_wrong_value_says_what_was_expected_and_found(void **state)
         "2 to 1048576, found \"7.5\"");
     any_config_expect_error(
         "limits: {header-bytes: 1}", NULL,
-        "any.yaml:1:24: limits.header-bytes: expected a size from 1KiB to 1MiB, "
+        "any.yaml:1:24: limits.header-bytes: expected a size from 1KiB to 64KiB, "
         "such as 32KiB, found \"1\"");
     any_config_expect_error("services: [{health: {interval: 5}}]", NULL,
                             "any.yaml:1:32: services[0].health.interval: expected a duration from "

@@ -337,6 +337,22 @@ static void limits_hold_at_their_edge(void **state)
     assert_int_equal(parse_once(h1_parse_request, sized_head(0, 129), &limits).status, 431);
 }
 
+static void a_target_above_its_own_limit_is_414_wherever_it_is_cut(void **state)
+{
+    const struct h1_limits short_targets = {
+        .head_bytes = 32 * 1024, .fields = HEAD_FIELDS_MAX, .target_bytes = 9};
+    struct any_cut *got =
+        any_cut_parse(h1_parse_request, &short_targets, VIEW("GET /345678?9a HTTP/1.1" EOL H));
+
+    (void)state;
+    assert_int_equal(got->verdict.result, H1_BAD);
+    assert_int_equal(got->verdict.status, 414);
+    got = any_cut_parse(h1_parse_request, &short_targets, VIEW("GET /345678?9a"));
+    assert_int_equal(got->verdict.status, 414);
+    got = any_cut_parse(h1_parse_request, &short_targets, VIEW("GET /345678?9 HTTP/1.1" EOL H));
+    assert_int_equal(got->verdict.result, H1_DONE);
+}
+
 static void a_request_line_above_the_limit_is_414(void **state)
 {
     static const struct h1_limits small = {.head_bytes = 100, .fields = 5};
@@ -443,6 +459,7 @@ int main(void)
         cmocka_unit_test(what_can_only_be_bad_is_refused_before_the_head_ends),
         cmocka_unit_test(an_unfinished_head_waits),
         cmocka_unit_test(limits_hold_at_their_edge),
+        cmocka_unit_test(a_target_above_its_own_limit_is_414_wherever_it_is_cut),
         cmocka_unit_test(a_request_line_above_the_limit_is_414),
         cmocka_unit_test(answers_are_taken_apart),
         cmocka_unit_test(bad_answers_are_refused),

@@ -474,7 +474,7 @@ static const struct stream_calls fake_calls = {
 static void fake_begin(struct rig *rig, struct fake_stream *fake, const char *text)
 {
     struct field fields[HEAD_FIELDS_MAX];
-    const struct h1_limits limits = {HEAD_BYTES_MAX, HEAD_FIELDS_MAX};
+    const struct h1_limits limits = {.head_bytes = HEAD_BYTES_MAX, .fields = HEAD_FIELDS_MAX};
     struct exchange_client from = {
         .ip = VIEW("127.0.0.1"), .peer = VIEW("127.0.0.1"), .is_loopback = true};
     struct head head = {.fields = fields};

@@ -115,7 +115,7 @@ static const char *answered(const char *text, enum method method,
                             const struct forward_answer *given)
 {
     static char out[TEXT_BYTES];
-    const struct h1_limits limits = {HEAD_BYTES_MAX, HEAD_FIELDS_MAX};
+    const struct h1_limits limits = {.head_bytes = HEAD_BYTES_MAX, .fields = HEAD_FIELDS_MAX};
     struct field fields[HEAD_FIELDS_MAX];
     struct head head = {.fields = fields};
     struct h1_writer writer;

@@ -19,7 +19,7 @@ struct parsed {
 
 static inline void parsed_read(struct parsed *parsed, const char *text)
 {
-    const struct h1_limits limits = {HEAD_BYTES_MAX, HEAD_FIELDS_MAX};
+    const struct h1_limits limits = {.head_bytes = HEAD_BYTES_MAX, .fields = HEAD_FIELDS_MAX};
     size_t scanned = 0;
 
     parsed->head.fields = parsed->fields;
