@@ -72,7 +72,7 @@ def test_a1_is_a_table_for_people(tmp_path):
 
 def test_the_published_imbalance_of_the_classic_ring_is_reproduced():
     """84.4, 4.7 and 10.9 % of all keys; 10,000 drawn ones deviate by chance alone."""
-    result = experiment_json("a1", "--scheme", "classic")
+    result = experiment_json("a1", "--scheme", "classic", "--seed", 1)
     expected = {name: result["expected"][name] / 100 for name in REPLICAS}
     assert expected == pytest.approx({"Server 1": 84.4, "Server 2": 4.7, "Server 3": 10.9}, abs=0.05)
     assert result["chi2_p"] > 0.0001
@@ -263,10 +263,31 @@ def test_wrong_usage_is_one_sentence(arguments):
     assert done.stderr.startswith("roost experiment: ") and done.stderr.count("\n") == 1
 
 
+def test_where_the_balancer_dies_the_experiment_fails_and_its_replicas_end(tmp_path):
+    process = subprocess.Popen(
+        [str(BINARY), "experiment", "a1", "-n", "10000000"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    wait_until(lambda: len(descendants(process.pid)) >= 5, 30, "the balancer runs")
+    everyone = descendants(process.pid)
+    keeper = next(
+        pid for pid in everyone if b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    )
+    os.kill(keeper, signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the balancer ended" in said
+    assert not [pid for pid in everyone if Path(f"/proc/{pid}/exe").exists()]
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_experiment_leaves_nothing_behind(how, tmp_path):
     process = subprocess.Popen(
-        [str(BINARY), "experiment", "a1", "-n", "100000000", "--quick"],
+        [str(BINARY), "experiment", "a1", "-n", "10000000"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
