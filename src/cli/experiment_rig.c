@@ -383,12 +383,15 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
     return remove(path);
 }
 
-/* In order, then at once, then by force. */
+/* In order, then at once (which a second signal means), then by force. */
 static void end_keeper(pid_t keeper)
 {
-    if (ends_within(keeper, SIGTERM, END_US) || ends_within(keeper, SIGTERM, END_US))
-        return;
-    ends_within(keeper, SIGKILL, END_US);
+    static const int ways[] = {SIGTERM, SIGTERM, SIGKILL};
+
+    for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+        if (ends_within(keeper, ways[i], END_US))
+            return;
+    }
 }
 
 void experiment_rig_stop(struct experiment_rig *rig)
