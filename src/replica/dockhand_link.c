@@ -27,6 +27,7 @@ struct order {
     struct list list;
     uint64_t id;
     bool is_stream;
+    bool is_sent;
     char *text;
     dockhand_link_item_fn on_item;
     dockhand_link_done_fn done; /* NULL: nobody wants to know any more */
@@ -99,7 +100,7 @@ static void answer(struct dockhand_link *link, struct order *order, int result,
     dockhand_link_done_fn done = order->done;
     void *owner = order->owner;
 
-    if (!order->is_stream)
+    if (order->is_sent && !order->is_stream)
         link->outstanding--;
     free_order(order);
     loop_make_ready(link->loop, &link->ready);
@@ -107,12 +108,12 @@ static void answer(struct dockhand_link *link, struct order *order, int result,
         done(owner, result, fields, why);
 }
 
-static void fail_sent(struct dockhand_link *link)
+static void fail_all(struct dockhand_link *link, struct list *orders)
 {
     struct list lost;
 
     list_init(&lost);
-    list_take_all(&lost, &link->sent);
+    list_take_all(&lost, orders);
     while (!list_is_empty(&lost))
         answer(link, LIST_FIRST(&lost, struct order, list), -ENOTCONN, NULL, LOST);
 }
@@ -132,6 +133,7 @@ static void on_ready(struct ready *ready)
             return;
         list_remove(&order->list);
         list_append(&link->sent, &order->list);
+        order->is_sent = true;
         if (!order->is_stream)
             link->outstanding++;
     }
@@ -207,7 +209,7 @@ static void welcome(struct dockhand_link *link, int result, const char *why)
     }
     if (link->is_welcome) {
         log_event(LOG_WARN, "dockhand.restarted");
-        fail_sent(link);
+        fail_all(link, &link->sent);
         link->on_lost(link->owner);
     }
     link->is_welcome = true;
@@ -244,7 +246,8 @@ static void lose(struct dockhand_link *link)
     link->is_welcome = false;
     log_event(LOG_ERROR, "dockhand.lost");
     loop_start_timer(link->loop, &link->restart, DOCKHAND_LINK_PAUSE_US);
-    fail_sent(link);
+    fail_all(link, &link->sent);
+    fail_all(link, &link->queue);
     link->on_lost(link->owner);
 }
 
@@ -302,6 +305,20 @@ static void on_restart(struct timer *timer)
     loop_start_timer(link->loop, timer, DOCKHAND_LINK_PAUSE_US);
 }
 
+/* What the dockhand would say of it, said before there is one. */
+static int check_charter(const char *text, struct error *why)
+{
+    struct dockhand_charter charter;
+    int result;
+
+    if (!text || strlen(text) > DOCKHAND_ORDER_BYTES_MAX)
+        return error_set(why, -E2BIG, "the environment of the containers is too long");
+    result = dockhand_charter_read(&charter, view_of(text), why);
+    if (result == 0)
+        dockhand_charter_finish(&charter);
+    return result;
+}
+
 int dockhand_link_init(struct dockhand_link *link, struct loop *loop,
                        const struct dockhand_charter *charter, dockhand_link_launch_fn launch_fn,
                        void *launch_owner, void (*on_lost)(void *owner), void *owner,
@@ -322,9 +339,8 @@ int dockhand_link_init(struct dockhand_link *link, struct loop *loop,
     list_init(&link->queue);
     timer_init(&link->restart, on_restart);
     ready_init(&link->ready, on_ready);
-    if (!link->charter || strlen(link->charter) > DOCKHAND_ORDER_BYTES_MAX)
-        result = error_set(why, -E2BIG, "the environment of the containers is too long");
-    else
+    result = check_charter(link->charter, why);
+    if (result == 0)
         result = launch(link, why);
     if (result < 0)
         dockhand_link_finish(link);

@@ -60,7 +60,8 @@ struct dockhand_link_order {
     void *owner;
 };
 
-/* `launch` NULL: `roost dockhand`. -E2BIG where the charter is too long. */
+/* `launch` NULL: `roost dockhand`. -E2BIG where the charter is too long, -EINVAL where
+ * it is none. */
 MUST_USE int dockhand_link_init(struct dockhand_link *link, struct loop *loop,
                                 const struct dockhand_charter *charter,
                                 dockhand_link_launch_fn launch, void *launch_owner,

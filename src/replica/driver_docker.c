@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "replica/driver_docker_watch.h"
+#include "replica/engine.h"
 
 static struct driver_docker *docker_of(struct driver *driver)
 {
@@ -94,9 +95,12 @@ int driver_docker_create(struct loop *loop, const struct dockhand_charter *chart
                          dockhand_link_launch_fn launch, void *launch_owner, struct driver **driver,
                          struct error *why)
 {
-    struct driver_docker *self = memory_allocate(sizeof(*self));
-    int result;
+    int result = engine_check_host(getenv("DOCKER_HOST"), why);
+    struct driver_docker *self;
 
+    if (result < 0)
+        return result;
+    self = memory_allocate(sizeof(*self));
     self->driver = (struct driver){.calls = &calls, .can_restart = true};
     self->loop = loop;
     self->port = charter->port;

@@ -370,24 +370,42 @@ int engine_escape(char *path, const char *text)
 
 /* ---- birth and end ---- */
 
+/* The path in it; NULL with a sentence where it has none. */
+static const char *path_of_host(const char *host, struct error *why)
+{
+    static const char scheme[] = "unix://";
+    const size_t size = sizeof(scheme) - 1;
+
+    if (!host || !*host)
+        return ENGINE_SOCKET;
+    if (strncmp(host, scheme, size) != 0 || host[size] != '/') {
+        error_set(why, -EINVAL,
+                  "DOCKER_HOST is '%.200s': only a unix socket (unix:///PATH) will do", host);
+        return NULL;
+    }
+    if (strlen(host + size) < sizeof(((struct engine *)0)->path))
+        return host + size;
+    error_set(why, -EINVAL, "DOCKER_HOST: the path '%.200s' is too long", host + size);
+    return NULL;
+}
+
+int engine_check_host(const char *host, struct error *why)
+{
+    return path_of_host(host, why) ? 0 : -EINVAL;
+}
+
 int engine_init(struct engine *engine, struct sock_group *socks, const char *host,
                 struct error *why)
 {
-    static const char scheme[] = "unix://";
     const struct outbound_settings settings = {
         .limits = {.head_bytes = HEAD_BYTES, .fields = HEAD_FIELDS_MAX},
         .idle_ms = 1,
         .idle_max = 0,
     };
-    const char *path = host && *host ? host : "unix://" ENGINE_SOCKET;
+    const char *path = path_of_host(host, why);
 
-    if (strncmp(path, scheme, strlen(scheme)) != 0 || path[strlen(scheme)] != '/')
-        return error_set(why, -EINVAL,
-                         "DOCKER_HOST is '%.200s': only a unix socket (unix:///PATH) will do",
-                         path);
-    path += strlen(scheme);
-    if (strlen(path) >= sizeof(engine->path))
-        return error_set(why, -EINVAL, "DOCKER_HOST: the path '%.200s' is too long", path);
+    if (!path)
+        return -EINVAL;
     *engine = (struct engine){.loop = socks->loop};
     snprintf(engine->path, sizeof(engine->path), "%s", path);
     engine->address.un.sun_family = AF_UNIX;

@@ -75,6 +75,9 @@ struct engine {
 MUST_USE int engine_init(struct engine *engine, struct sock_group *socks, const char *host,
                          struct error *why);
 
+/* Is `host` one that engine_init() takes? -EINVAL with a sentence. */
+MUST_USE int engine_check_host(const char *host, struct error *why);
+
 /* Calls under way are cancelled. */
 void engine_finish(struct engine *engine);
 

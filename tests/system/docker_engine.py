@@ -1,0 +1,185 @@
+"""A real Docker Engine for tests: a dockerd of our own, started and ended here, with its own data,
+its own socket and no rules in the machine's firewall. Needs root and Debian's docker.io.
+"""
+
+import http.client
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+import urllib.parse
+from pathlib import Path
+
+from balancer import BINARY, wait_until
+
+IMAGE = "roost-test"
+START_TIMEOUT_S = 60
+END_TIMEOUT_S = 30
+REQUEST_TIMEOUT_S = 30
+LIBRARY = re.compile(r"(/\S+) \(0x")
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("docker", timeout=REQUEST_TIMEOUT_S)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Engine:
+    def __init__(self):
+        # Not /tmp: that may be in memory, on which containers cannot be layered.
+        self.folder = Path(tempfile.mkdtemp(prefix="roost-docker-", dir="/var/tmp"))
+        self.socket = self.folder / "docker.sock"
+        self.host = f"unix://{self.socket}"
+        self.environment = {"DOCKER_HOST": self.host}
+        self.process = None
+
+    # The daemon.
+
+    def start(self):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    "dockerd", "--host", self.host, "--data-root", self.folder / "data",
+                    "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid",
+                    "--bridge=none", "--iptables=false", "--live-restore",
+                ],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        wait_until(self.answers, START_TIMEOUT_S, "dockerd answers")
+        return self
+
+    def answers(self):
+        if self.process.poll() is not None:
+            log = (self.folder / "log").read_text(errors="replace")[-4000:]
+            raise AssertionError(f"dockerd ended with {self.process.returncode}\n{log}")
+        try:
+            return self.ask("GET", "/_ping")[0] == 200
+        except OSError:
+            return False
+
+    def signal(self, how):
+        """To dockerd alone; its containerd and the containers are other processes."""
+        self.process.send_signal(how)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(END_TIMEOUT_S)
+
+    def end(self):
+        self.remove_all()
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # Its API.
+
+    def ask(self, method, path, body=None, kind="application/json"):
+        """(status, what it answered)"""
+        connection = UnixConnection(str(self.socket))
+        try:
+            if body is not None and not isinstance(body, bytes):
+                body = json.dumps(body).encode()
+            headers = {"Content-Type": kind} if body is not None else {}
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        try:
+            return answer.status, json.loads(text)
+        except ValueError:
+            return answer.status, text
+
+    def do(self, method, path, body=None, **options):
+        status, answer = self.ask(method, path, body, **options)
+        assert status < 400, (method, path, status, answer)
+        return answer
+
+    def containers(self, label="io.roost.node"):
+        """{name: container} of those with our label, whatever their state."""
+        filters = urllib.parse.quote(json.dumps({"label": [label]} if label else {}))
+        found = self.do("GET", f"/containers/json?all=1&filters={filters}")
+        return {container["Names"][0].lstrip("/"): container for container in found}
+
+    def inspect(self, name):
+        return self.do("GET", f"/containers/{name}/json")
+
+    def kill(self, name):
+        self.do("POST", f"/containers/{name}/kill")
+
+    def run(self, name, labels=None, network="none"):
+        """A container that is not roost's."""
+        body = {"Image": IMAGE, "Labels": labels or {}, "HostConfig": {"NetworkMode": network}}
+        made = self.do("POST", f"/containers/create?name={name}", body)
+        self.do("POST", f"/containers/{made['Id']}/start")
+        return made["Id"]
+
+    def remove(self, name):
+        self.do("DELETE", f"/containers/{name}?force=1")
+
+    def remove_all(self):
+        for name in self.containers(None):
+            self.ask("DELETE", f"/containers/{name}?force=1")
+        for network in self.do("GET", "/networks"):
+            if network["Driver"] == "bridge":
+                self.ask("DELETE", f"/networks/{network['Id']}")
+
+    def make_image(self, name=IMAGE):
+        """The binary under test and its libraries, from nothing."""
+        changes = ["ENV ROOST_REPLICA_ADDRESS=0.0.0.0", 'ENTRYPOINT ["/roost"]', 'CMD ["replica"]']
+        query = urllib.parse.urlencode(
+            [("fromSrc", "-"), ("repo", name), ("tag", "latest"), *(("changes", c) for c in changes)]
+        )
+        self.do("POST", f"/images/create?{query}", image_files(), kind="application/x-tar")
+
+
+def image_files():
+    libraries = LIBRARY.findall(subprocess.check_output(["ldd", BINARY], text=True))
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.add(BINARY, "roost")
+        for library in libraries:
+            tar.add(os.path.realpath(library), library.lstrip("/"))
+        folder = tarfile.TarInfo("tmp")
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
+        tar.addfile(folder)
+    return buffer.getvalue()
+
+
+class Load:
+    """`roost load` at a steady rate while something happens; .result is what it counted."""
+
+    def __init__(self, url, rate):
+        self.command = [BINARY, "load", url, "--rate", rate, "--duration", "600s", "--json", "-q"]
+        self.result = None
+
+    def __enter__(self):
+        command = [str(word) for word in self.command]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        time.sleep(0.2)
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        text, _ = self.process.communicate(timeout=END_TIMEOUT_S)
+        self.result = json.loads(text)
+        # How it saw the others.
+        self.result.pop("histogram_us", None)
+
+    def check(self):
+        assert self.result["lost"] == 0, self.result
+        assert self.result["answers"] > 50, self.result
