@@ -10,6 +10,7 @@ from bench_balancers import ROOT, version_of
 
 OURS = ("roost", "roost-log", "other")
 PEERS = ("haproxy", "nginx")
+BUSY_ENOUGH = 0.8
 
 
 def median(rounds, name, figure):
@@ -54,6 +55,23 @@ def machine(place, rounds, seconds, peers):
         f"{os.cpu_count()} × {processor}, {memory_kb / 1048576:.0f} GiB, "
         f"kernel {platform.release()}, {system}; {place}. "
         f"{versions}. {rounds} alternated rounds of {seconds:g} s each.\n"
+    )
+
+
+def caution(fixtures, results):
+    """A sentence where the processors had other work: then less is certain."""
+    busy = [
+        median(rounds, who, "busy")
+        for name, rounds in results.items()
+        if not fixtures[name].memory and "rate" not in fixtures[name].client
+        for who in names_of(rounds)
+    ]
+    if not busy or statistics.median(busy) > BUSY_ENOUGH:
+        return ""
+    return (
+        f"**The machine had other work during this run**: the balancers had only "
+        f"{statistics.median(busy) * 100:.0f} % of their core (median; column busy), so requests/s "
+        "and latencies say little, and the ratios of CPU time are rougher than on a quiet machine.\n"
     )
 
 
@@ -192,6 +210,7 @@ def report(fixtures, results, peers, place, rounds, seconds):
         "the others, and every answer's length and content is checked. Absolute times drift with "
         "the machine: the ratios, taken within each round, are what counts. All figures are medians. "
         "`floor` is `bench/forward.c`, which copies bytes and understands nothing.\n",
+        caution(fixtures, results),
         cost_table(fixtures, results, peers),
         special_table(results),
         growth_table(results, peers),
