@@ -180,10 +180,16 @@ static void complete(struct connection *connection)
 /* What is wrong with the head, or NULL. */
 static const char *judge_head(const char *head)
 {
+    static char other_status[] = "status ???";
     const char *length = strcasestr(head, "\r\nContent-Length:");
 
-    if (strncmp(head, "HTTP/1.1 200", 12) != 0)
-        return "another status than 200";
+    if (strncmp(head, "HTTP/1.1 200", 12) != 0) {
+        bool has_status = strncmp(head, "HTTP/1.1 ", 9) == 0 && strlen(head) >= 12;
+
+        if (!errors && has_status)
+            memcpy(other_status + 7, head + 9, 3);
+        return other_status;
+    }
     if (!length || strtol(length + 17, NULL, 10) != settings.bytes)
         return "another length than asked for";
     return NULL;
