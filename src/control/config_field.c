@@ -96,7 +96,7 @@ const struct config_field config_fields[] = {
     {"limits.idle-timeout", CONFIG_DURATION, AT(limits.idle_timeout_ms), RANGE(100, DAY_MS), .fallback = "60s",
      .help = "How long a client's connection may wait for its next request, and how long a body may fall behind `min-rate`."},
     {"limits.min-rate", CONFIG_SIZE, AT(limits.min_rate), RANGE(0, 1048576), .fallback = "64",
-     .help = "Bytes a second that a client must send of a body, on average over `idle-timeout`; less is 408. 0: one byte in that time is enough."},
+     .help = "Bytes a second that a client must send of a body, on average over `idle-timeout`, else 408; and that it must take of an answer that waits for it. 0: one byte is enough."},
     {"limits.connection-requests", CONFIG_INTEGER, AT(limits.connection_requests), RANGE(1, 1000000000),
      SPECIAL("unlimited", 0), .fallback = "unlimited",
      .help = "Requests on one connection; the last answer says close."},

@@ -13,6 +13,7 @@ static void set_options(int fd, const struct address *address, bool shares)
 {
     const int on = 1;
     const int off = 0;
+    const int unsent = LISTENER_UNSENT_BYTES;
 
     if (address->any.sa_family == AF_UNIX)
         return;
@@ -23,6 +24,7 @@ static void set_options(int fd, const struct address *address, bool shares)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
 /* A socket file of a process that is gone is in the way; one that answers, or a file of another

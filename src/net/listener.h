@@ -13,6 +13,13 @@
 /* How long accepting rests after the process ran out of descriptors or memory. */
 #define LISTENER_REST_US UINT64_C(50000)
 
+/*
+ * Most bytes the kernel holds for a client beyond what is under way (tcp(7), TCP_NOTSENT_LOWAT).
+ * Without it somebody who reads nothing makes it hold some megabytes of the answer, and as many
+ * between us and the replica.
+ */
+#define LISTENER_UNSENT_BYTES (256 * 1024)
+
 struct listener;
 
 /* `fd` is non-blocking and the callee's from now on. */
@@ -27,10 +34,10 @@ struct listener {
 };
 
 /*
- * Opens a listening socket: Nagle and quick ACK off, inherited by what is accepted. With `shares`
- * other sockets of ours may listen on the same address (SO_REUSEPORT); to be sure that nobody else
- * does, first open it without. Of port 0 the kernel chooses one: *address says which. Returns the
- * descriptor, or -errno with a sentence.
+ * Opens a listening socket: Nagle and quick ACK off, little unsent, inherited by what is accepted.
+ * With `shares` other sockets of ours may listen on the same address (SO_REUSEPORT); to be sure
+ * that nobody else does, first open it without. Of port 0 the kernel chooses one: *address says
+ * which. Returns the descriptor, or -errno with a sentence.
  */
 MUST_USE int listener_open(struct address *address, bool shares, struct error *why);
 

@@ -16,6 +16,8 @@
 #include "proxy/record.h"
 #include "proxy/route.h"
 
+#define MS_PER_S 1000
+
 static const struct stream_events client_events;
 static const struct stream_events outbound_events;
 
@@ -265,6 +267,14 @@ static void drop_outbound(struct exchange *x)
     x->outbound = NULL;
 }
 
+/* So much must be taken while we watch: limits.min-rate, or anything at all. */
+static size_t watched_bytes_min(const struct exchange *x)
+{
+    uint64_t bytes = (uint64_t)x->proxy->table->settings.pace * EXCHANGE_WATCH_MS / MS_PER_S;
+
+    return bytes ? (size_t)bytes : 1;
+}
+
 /*
  * The time is over and bytes are queued for `to`: is it slow, or has it stopped? The kernel tells
  * us late that there is room (a slow reader of a large buffer takes minutes for that), but it knows
@@ -278,7 +288,7 @@ static bool is_slow_only(struct exchange *x, struct stream *to)
     if (stream_queued(to) == 0)
         return false;
     x->owed = stream_owed(to);
-    if (was_watched && x->owed >= before)
+    if (was_watched && x->owed + watched_bytes_min(x) > before)
         return false;
     await_progress(x);
     x->is_watched = !was_watched;

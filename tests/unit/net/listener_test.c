@@ -69,6 +69,8 @@ static void on_accept(struct listener *listener, int fd, const struct address *c
     if (client->any.sa_family == AF_INET) {
         assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
         assert_int_not_equal(on, 0);
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &on, &size), 0);
+        assert_int_equal(on, LISTENER_UNSENT_BYTES);
     }
     accepted++;
     last_client = *client;

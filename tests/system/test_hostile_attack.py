@@ -1,0 +1,199 @@
+"""Normal traffic while others attack: it sees no error, and the attackers are cut at their deadline.
+
+The counts are small enough for every run; --long has the full ones.
+"""
+
+import resource
+import time
+from pathlib import Path
+
+import pytest
+
+from balancer import BINARY, wait_until
+from hostile.swarm import Swarm
+from load import Background, closed_loop
+
+HEADER_S = 3
+IDLE_S = 3
+WATCH_S = 2  # a slow reader is watched so long at the end of its time
+SLACK_S = 1.0
+HEAD_BYTES_PER_ATTACKER_MAX = 8 * 1024
+BUFFERED_MIB = 64
+
+CONFIG = f"""
+compat: off
+workers: 2
+log: {{ access: off }}
+limits:
+  header-timeout: {HEADER_S}s
+  idle-timeout: {IDLE_S}s
+  min-rate: 10KiB
+  buffered-total: {BUFFERED_MIB}MiB
+services:
+  - name: web
+    replicas: {{ driver: process, count: 2 }}
+    timeouts: {{ idle: {IDLE_S}s }}
+"""
+
+
+@pytest.fixture(scope="module")
+def attacked(start_shared):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield start_shared(config=CONFIG)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def resident_bytes(roost):
+    """Of all workers."""
+    total = 0
+    for pid in roost.pids_with("roost worker"):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmRSS:"):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+def cpu_s(roost):
+    """Processor time of all workers so far."""
+    total = 0
+    for pid in roost.pids_with("roost worker"):
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / 100
+
+
+def normal_traffic(roost):
+    return Background(roost.url + "/home", connections=8)
+
+
+def check_normal(load, calm, capsys, name):
+    assert load.result.lost == 0, load.result
+    before, under = calm.percentile(99) * 1000, load.result.percentile(99) * 1000
+    with capsys.disabled():
+        print(f"\n  {name}: normal traffic p99 {before:.1f} ms before, {under:.1f} ms under attack")
+
+
+def check_cut(swarm, deadline_s):
+    assert not swarm.living(), f"{len(swarm.living())} of {swarm.count} live on"
+    lived = sorted(attacker.lived_s for attacker in swarm.attackers)
+    assert lived[0] >= deadline_s - 0.1, f"one was cut after {lived[0]:.2f} s"
+    assert lived[-1] <= deadline_s + SLACK_S, f"one lived for {lived[-1]:.2f} s"
+
+
+def test_slow_headers(attacked, is_long, capsys):
+    count = 10000 if is_long else 1000
+    calm = closed_loop(attacked.url + "/home", connections=8, requests=400)
+    before = resident_bytes(attacked)
+    first = b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n"
+    with normal_traffic(attacked) as load:
+        with Swarm(attacked.port, count, first, drip=b"X: y\r\n") as swarm:
+            swarm.has_all.wait(30)
+            time.sleep(0.5)
+            most = resident_bytes(attacked) - before
+            alive = len(swarm.living())
+            swarm.wait_for_end(HEADER_S + SLACK_S + 10)
+    check_normal(load, calm, capsys, f"{count} slow headers")
+    check_cut(swarm, HEADER_S)
+    assert all(b" 408 " in attacker.start for attacker in swarm.attackers)
+    assert alive >= count * 0.9
+    with capsys.disabled():
+        print(f"  {most / alive:.0f} bytes of memory for each")
+    assert most / alive <= HEAD_BYTES_PER_ATTACKER_MAX
+
+
+def test_slow_bodies(attacked, is_long, capsys):
+    count = 2000 if is_long else 200
+    calm = closed_loop(attacked.url + "/home", connections=8, requests=400)
+    first = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
+    with normal_traffic(attacked) as load:
+        with Swarm(attacked.port, count, first, drip=b"xxxxx") as swarm:
+            swarm.wait_for_end(IDLE_S + SLACK_S + 10)
+    check_normal(load, calm, capsys, f"{count} slow bodies")
+    check_cut(swarm, IDLE_S)
+
+
+def test_slow_chunks(attacked, capsys):
+    """One byte a chunk, and as much extension as is allowed: framing is no progress."""
+    calm = closed_loop(attacked.url + "/home", connections=8, requests=400)
+    first = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with normal_traffic(attacked) as load:
+        with Swarm(attacked.port, 100, first, drip=b"1;a=b\r\nx\r\n") as swarm:
+            swarm.wait_for_end(IDLE_S + SLACK_S + 10)
+    check_normal(load, calm, capsys, "100 slow chunks")
+    check_cut(swarm, IDLE_S)
+
+
+@pytest.mark.parametrize("read_bytes", [1, 1000], ids=["a byte", "1000 bytes"])
+def test_slow_readers(attacked, is_long, capsys, read_bytes):
+    """Each asks for more than all buffers hold and reads almost nothing of it."""
+    count = 2000 if is_long else 200
+    calm = closed_loop(attacked.url + "/home", connections=8, requests=400)
+    before = resident_bytes(attacked)
+    first = b"GET /bytes/50000000 HTTP/1.1\r\nHost: a\r\n\r\n"
+    with normal_traffic(attacked) as load:
+        with Swarm(
+            attacked.port, count, first, read_bytes=read_bytes, receive_buffer=4096
+        ) as swarm:
+            swarm.has_all.wait(30)
+            most = 0
+            while swarm.living() and time.monotonic() < swarm.attackers[-1].opened + 15:
+                most = max(most, resident_bytes(attacked) - before)
+                time.sleep(0.2)
+    check_normal(load, calm, capsys, f"{count} slow readers")
+    assert not swarm.living(), f"{len(swarm.living())} of {count} live on"
+    lived = max(attacker.lived_s for attacker in swarm.attackers)
+    with capsys.disabled():
+        print(f"  the last was cut after {lived:.1f} s; memory {most >> 20} MiB")
+    assert lived <= IDLE_S + WATCH_S + SLACK_S + swarm.pause_s
+    assert most <= (BUFFERED_MIB << 20) * 1.5
+
+
+def test_connections_that_say_nothing(attacked, is_long, capsys):
+    count = 10000 if is_long else 1000
+    calm = closed_loop(attacked.url + "/home", connections=8, requests=400)
+    with normal_traffic(attacked) as load:
+        with Swarm(attacked.port, count, b"") as swarm:
+            swarm.wait_for_end(HEADER_S + SLACK_S + 10)
+    check_normal(load, calm, capsys, f"{count} silent connections")
+    check_cut(swarm, HEADER_S)
+
+
+def test_nothing_is_left_of_the_attacks(attacked):
+    """Runs last: descriptors and requests in flight are what they were, and nobody is busy."""
+    wait_until(lambda: attacked.on_control("GET", "/stats").json()["total"]["in_flight"] == 0, 5)
+
+    def sockets():
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in attacked.pids_with("roost worker"))
+
+    wait_until(lambda: sockets() < 100, 6, "the attackers' descriptors are closed")
+    before = cpu_s(attacked)
+    time.sleep(1)
+    assert cpu_s(attacked) - before < 0.1
+
+
+def test_descriptors_used_up(start, tmp_path, is_long):
+    """More connections than descriptors: no spinning, and control, probes and old connections
+    work."""
+    limited = tmp_path / "roost"
+    limited.write_text(f'#!/bin/sh\nulimit -n 400\nexec "{BINARY}" "$@"\n')
+    limited.chmod(0o755)
+    roost = start(config=CONFIG.replace("workers: 2", "workers: 1"), binary=limited)
+    with roost.raw() as old:
+        old.send("GET /home HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert old.read_answer().status == 200
+        with Swarm(roost.port, 600, b"GET /slow/60000 HTTP/1.1\r\nHost: a\r\n\r\n") as swarm:
+            swarm.has_all.wait(30)
+            time.sleep(0.5)
+            before = cpu_s(roost)
+            end = time.monotonic() + 1.5
+            while time.monotonic() < end:
+                assert roost.on_control("GET", "/readyz").status == 200
+                assert set(roost.states().values()) == {"up"}
+                time.sleep(0.05)
+            assert cpu_s(roost) - before < 0.5, "the worker spins"
+            old.send("GET /home HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert old.read_answer().status in (200, 503)
+            turned_away = [a for a in swarm.attackers if b" 503 " in a.start]
+            assert len(turned_away) > 400
+    wait_until(lambda: roost.get("/home").status == 200, 10)
