@@ -401,7 +401,7 @@ def plot_mixed(result, folder):
     lost = sum(part["lost"] for part in result["parts"])
     requests = sum(part["requests"] for part in result["parts"])
     top.plot(sorted(totals), [totals[s] for s in sorted(totals)], color=DARK, linewidth=1.6)
-    top.set(ylabel="answers per second", ylim=(0, None))
+    top.set(ylabel="answers per second", ylim=(0, 1.2 * max(totals.values())))
     top.set_title(f"{number(requests)} requests of five kinds, {number(lost)} failed", pad=22)
     bottom.set(yscale="log", ylabel="p99 latency, ms (logarithmic)")
     bottom.set_xlabel("seconds\n" + name_events(result["events"]))
@@ -505,8 +505,8 @@ def observe_a3(result):
         if event["what"] == "hang":
             yield (
                 f"A hung replica, which accepts and says nothing, was noticed after "
-                f"{milliseconds(event['noticed_ms'])}; its unanswered requests went to the next replica then, "
-                "which is the peak in the latency."
+                f"{milliseconds(event['noticed_ms'])}; its unanswered requests went to the next replica then, as far as "
+                "the budget of retries goes, which is the peak in the latency."
             )
     calls = {event["what"]: event["took_ms"] for event in kills["events"] if "took_ms" in event}
     if calls:
