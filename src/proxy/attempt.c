@@ -15,6 +15,19 @@ bool attempt_may_follow(const struct exchange *x)
     return !x->was_sent || head_is_idempotent(x->method);
 }
 
+bool attempt_begins_anew(struct exchange *x)
+{
+    struct pick_tried tried = x->tried;
+
+    if (x->attempts != 1 || x->failure != STREAM_CLOSED)
+        return false;
+    x->tried.count = 0;
+    if (attempt_can_follow(x))
+        return true;
+    x->tried = tried;
+    return false;
+}
+
 bool attempt_can_follow(const struct exchange *x)
 {
     struct pick pick;

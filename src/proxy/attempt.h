@@ -12,3 +12,10 @@ bool attempt_may_follow(const struct exchange *x);
 
 /* The same, and there is a replica and budget for it. */
 bool attempt_can_follow(const struct exchange *x);
+
+/*
+ * Where no other replica can be asked: the first attempt may have met a connection that was just
+ * being closed, which says nothing of its replica (RFC 9112 9.3.1). That one may be asked again,
+ * and now counts as not tried; the next attempt uses a fresh connection.
+ */
+MUST_USE bool attempt_begins_anew(struct exchange *x);

@@ -355,7 +355,7 @@ static enum exchange_step step_retry(struct exchange *x)
     x->news.has_failed = false;
     if (x->attempts == 0)
         return refuse(x, 503, "no replica is available");
-    if (attempt_can_follow(x)) {
+    if (attempt_can_follow(x) || attempt_begins_anew(x)) {
         proxy_take_retry(x->proxy);
         return EXCHANGE_PICK;
     }

@@ -212,6 +212,8 @@ CHUNKS = [
     case("CR CR LF behind the size", "RFC 9112 7.1", chunked("3␍\nabc\n" + LAST), refuses()),
     case("a bare LF behind the data", "RFC 9112 7.1", chunked("3\nabc␊" + LAST), refuses()),
     case("a bare CR behind the data", "RFC 9112 7.1", chunked("3\nabc␍" + LAST), refuses()),
+    case("another byte and a LF behind the data", "CVE-2025-43859", chunked("3\nabcX␊" + LAST), refuses()),
+    case("a CR and another byte behind the data", "CVE-2025-43859", chunked("3\nabc␍X" + LAST), refuses()),
     case("two other bytes behind the data", "CVE-2025-43859", chunked("3\nabcXX" + LAST), refuses()),
     case("two CRLF behind the data", "CVE-2025-47905", chunked("3\nabc\n\n" + LAST), refuses()),
     case("nothing behind the data", "RFC 9112 7.1", chunked("3\nabc" + LAST), refuses()),
