@@ -4,10 +4,11 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help native deps deps-test build up down restart logs clean check test test-long lint install bench bench-balance profile bench-load experiments
+.PHONY: help native deps deps-test build up up-native image down restart logs clean check test test-long lint install bench bench-balance profile bench-load experiments
 
 help:
 	@echo 'make up          builds and starts roost on port 5000, three sample replicas behind it'
+	@echo 'make up DRIVER=docker  the same in containers, replicas too; make image only builds the image'
 	@echo 'make down        stops it; make restart starts it anew with the same pool; make logs'
 	@echo 'make build       the release binary, build/roost'
 	@echo 'make check       unit and smoke tests, two minutes'
@@ -35,23 +36,30 @@ deps-test: native
 build: native
 	@tools/build.sh release
 
-up: deps
+up:
+	@if tools/docker.sh is-wanted; then tools/docker.sh up; else $(MAKE) --no-print-directory up-native; fi
+
+up-native: deps
 	@tools/build.sh release
 	@tools/up.sh
+
+image:
+	@tools/docker.sh image
 
 restart: deps
 	@tools/build.sh release
 	@tools/up.sh restart
 
-down: native
-	@tools/down.sh
+down:
+	@tools/docker.sh down
+	@[ "$$(uname -s)" != Linux ] || tools/down.sh
 
 logs: native
 	@touch run/roost.log 2>/dev/null || { echo 'Nothing ran here yet: make up' >&2; exit 1; }
 	@tail -n 100 -F run/roost.log
 
-clean: native
-	@tools/down.sh
+clean: down
+	@tools/docker.sh clean
 	rm -rf run build
 
 check: native

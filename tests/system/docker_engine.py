@@ -1,7 +1,9 @@
 """A real Docker Engine for tests: a dockerd of our own, started and ended here, with its own data,
-its own socket and no rules in the machine's firewall. Needs root and Debian's docker.io.
+its own socket and no rules in the firewall. (`--bridge=none` would take the bridge of another dockerd
+away.) Needs root and Debian's docker.io.
 """
 
+import contextlib
 import http.client
 import io
 import json
@@ -54,7 +56,7 @@ class Engine:
                 [
                     "dockerd", "--host", self.host, "--data-root", self.folder / "data",
                     "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid",
-                    "--bridge=none", "--iptables=false", "--live-restore",
+                    "--iptables=false", "--live-restore",
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
@@ -119,9 +121,11 @@ class Engine:
     def kill(self, name):
         self.do("POST", f"/containers/{name}/kill")
 
-    def run(self, name, labels=None, network="none"):
+    def run(self, name, labels=None, network="none", image=IMAGE, command=()):
         """A container that is not roost's."""
-        body = {"Image": IMAGE, "Labels": labels or {}, "HostConfig": {"NetworkMode": network}}
+        body = {"Image": image, "Labels": labels or {}, "HostConfig": {"NetworkMode": network}}
+        if command:
+            body["Cmd"] = command
         made = self.do("POST", f"/containers/create?name={name}", body)
         self.do("POST", f"/containers/{made['Id']}/start")
         return made["Id"]
@@ -139,10 +143,27 @@ class Engine:
     def make_image(self, name=IMAGE):
         """The binary under test and its libraries, from nothing."""
         changes = ["ENV ROOST_REPLICA_ADDRESS=0.0.0.0", 'ENTRYPOINT ["/roost"]', 'CMD ["replica"]']
-        query = urllib.parse.urlencode(
-            [("fromSrc", "-"), ("repo", name), ("tag", "latest"), *(("changes", c) for c in changes)]
-        )
-        self.do("POST", f"/images/create?{query}", image_files(), kind="application/x-tar")
+        self.import_image(name, image_files(), changes)
+
+    def import_image(self, name, tar, changes):
+        fields = [("fromSrc", "-"), ("repo", name), ("tag", "latest")]
+        query = urllib.parse.urlencode([*fields, *(("changes", change) for change in changes)])
+        self.do("POST", f"/images/create?{query}", tar, kind="application/x-tar")
+
+    @contextlib.contextmanager
+    def bridges_open(self):
+        """Where the firewall forwards nothing by default (another dockerd sees to that), containers
+        of one network reach each other all the same."""
+        rule = ["FORWARD", "-i", "br-+", "-o", "br-+", "-j", "ACCEPT"]
+        policy = subprocess.check_output(["iptables", "-S", "FORWARD"], text=True)
+        is_closed = "-P FORWARD DROP" in policy
+        if is_closed:
+            subprocess.run(["iptables", "-I", *rule], check=True)
+        try:
+            yield
+        finally:
+            if is_closed:
+                subprocess.run(["iptables", "-D", *rule], check=True)
 
 
 def image_files():

@@ -1,0 +1,125 @@
+"""The Dockerfile, the compose file and the make targets around them, from a clean copy of the tree
+to a request that is answered, on a real Docker Engine."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from balancer import ROOT, free_port, request, wait_until
+from docker_base import image_files
+from docker_engine import Engine
+
+MAKE_TIMEOUT_S = 500
+BASE = "roost-test-base"
+LEFT_OUT = shutil.ignore_patterns(".git", "build", "run", ".env", "__pycache__")
+
+
+class Clone:
+    """A copy of the tree as somebody gets it, and its make targets."""
+
+    def __init__(self, engine, folder):
+        self.folder = folder / "roost"
+        shutil.copytree(ROOT, self.folder, ignore=LEFT_OUT)
+        self.port = free_port()
+        changes = {
+            **engine.environment,
+            "DOCKER_SOCKET": str(engine.socket),
+            "DOCKER_BUILDKIT": "0",
+            "BASE": BASE,
+            "PORT": str(self.port),
+            "CI": "true",
+        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ROOST")}
+        self.environment = {**kept, **changes}
+
+    def make(self, *words):
+        return subprocess.run(
+            ["make", *words], cwd=self.folder, env=self.environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=MAKE_TIMEOUT_S,
+        )  # fmt: skip
+
+    def request(self, method, path, body=None):
+        return request(self.port, method, path, body)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    if os.geteuid() != 0 or not shutil.which("dockerd"):
+        pytest.skip("needs root and docker.io")
+    engine = Engine().start()
+    try:
+        engine.import_image(BASE, image_files(), [])
+        with engine.bridges_open():
+            yield engine
+    finally:
+        engine.end()
+
+
+@pytest.fixture(scope="module")
+def clone(engine, tmp_path_factory):
+    clone = Clone(engine, tmp_path_factory.mktemp("clone"))
+    made = clone.make("image")
+    assert made.returncode == 0, made.stdout[-6000:]
+    return clone
+
+
+@pytest.fixture
+def up(clone):
+    made = clone.make("up", "DRIVER=docker")
+    assert made.returncode == 0, made.stdout[-6000:]
+    assert f"http://127.0.0.1:{clone.port}" in made.stdout
+    yield clone
+    clone.make("down")
+
+
+def balancer_of(engine):
+    found = [n for n, c in engine.containers(None).items() if "io.roost.node" not in c["Labels"]]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def nothing_is_left(engine):
+    networks = [network["Name"] for network in engine.do("GET", "/networks")]
+    return engine.containers(None) == {} and "roost" not in networks
+
+
+def test_up_serves_adds_removes_heals_and_down_leaves_nothing(engine, up):
+    assert up.request("GET", "/home").json()["message"].startswith("Hello from Server: ")
+    added = up.request("POST", "/add", {"n": 1, "hostnames": ["S5"]})
+    assert added.status == 200, added
+    assert set(engine.containers()) == {"Server-1", "Server-2", "Server-3", "S5"}
+    removed = up.request("DELETE", "/rm", {"n": 1, "hostnames": ["S5"]})
+    assert removed.status == 200, removed
+    before = engine.inspect("Server-1")["Id"]
+    engine.kill("Server-1")
+    wait_until(lambda: engine.containers().get("Server-1", {}).get("Id", before) != before, 20)
+    again = up.make("up", "DRIVER=docker")
+    assert again.returncode == 0 and str(up.port) in again.stdout, again.stdout
+    down = up.make("down")
+    assert down.returncode == 0, down.stdout
+    assert nothing_is_left(engine)
+    volumes = engine.do("GET", "/volumes")["Volumes"] or []
+    assert [volume["Name"] for volume in volumes] == []
+
+
+def test_down_leaves_nothing_of_a_balancer_that_was_killed(engine, up):
+    balancer = engine.inspect(balancer_of(engine))
+    binding = balancer["HostConfig"]["PortBindings"]["5000/tcp"]
+    assert [place["HostIp"] for place in binding] == ["127.0.0.1"]
+    engine.kill(balancer_of(engine))
+    assert len(engine.containers()) == 3
+    down = up.make("down")
+    assert down.returncode == 0, down.stdout
+    assert nothing_is_left(engine)
+
+
+def test_clean_removes_the_image_and_only_ours(engine, clone):
+    foreign = engine.run("foreign", image=BASE, command=["sleep", "1000"])
+    clean = clone.make("clean")
+    assert clean.returncode == 0, clean.stdout
+    tags = [tag for image in engine.do("GET", "/images/json") for tag in image["RepoTags"] or []]
+    assert "roost:latest" not in tags and f"{BASE}:latest" in tags
+    assert engine.inspect("foreign")["Id"] == foreign
