@@ -3,7 +3,11 @@
 The counts are small enough for every run; --long has the full ones.
 """
 
+import json
+import os
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +16,8 @@ import pytest
 from balancer import BINARY, wait_until
 from hostile.swarm import Swarm
 from load import Background, closed_loop
+
+PORTS_SCRIPT = Path(__file__).resolve().parent / "hostile" / "ports.py"
 
 HEADER_S = 3
 IDLE_S = 3
@@ -197,3 +203,21 @@ def test_descriptors_used_up(start, tmp_path, is_long):
             turned_away = [a for a in swarm.attackers if b" 503 " in a.start]
             assert len(turned_away) > 400
     wait_until(lambda: roost.get("/home").status == 200, 10)
+
+
+def test_ports_used_up(capsys):
+    """No port is left for connections to the replica: those too many are told 503 at once, and the
+    replica, which is well, stays up: neither its probes nor its requests are held against it."""
+    namespace = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-rn"]
+    if subprocess.run([*namespace, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no network namespaces here")
+    done = subprocess.run(
+        [*namespace, sys.executable, str(PORTS_SCRIPT)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["states"] == ["up"]
+    assert told["downs"] == 0
+    assert told["after"] == 200
+    assert set(told["statuses"]) == {"200", "503"}
+    assert told["statuses"]["200"] >= 10
