@@ -32,6 +32,6 @@ bool attempt_can_follow(const struct exchange *x)
 {
     struct pick pick;
 
-    return attempt_may_follow(x) && proxy_has_retry(x->proxy) &&
+    return attempt_may_follow(x) && (x->is_taken_back || proxy_has_retry(x->proxy)) &&
            pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) == 0;
 }

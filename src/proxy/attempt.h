@@ -10,7 +10,7 @@
  * body is still held. x->was_sent and ->failure say how the last attempt ended. */
 bool attempt_may_follow(const struct exchange *x);
 
-/* The same, and there is a replica and budget for it. */
+/* The same, and there is a replica and budget for it; what was taken back needs none. */
 bool attempt_can_follow(const struct exchange *x);
 
 /*

@@ -356,7 +356,9 @@ static enum exchange_step step_retry(struct exchange *x)
     if (x->attempts == 0)
         return refuse(x, 503, "no replica is available");
     if (attempt_can_follow(x) || attempt_begins_anew(x)) {
-        proxy_take_retry(x->proxy);
+        if (!x->is_taken_back)
+            proxy_take_retry(x->proxy);
+        x->is_taken_back = false;
         return EXCHANGE_PICK;
     }
     if (!x->was_sent)
@@ -708,9 +710,12 @@ void exchange_take_back(struct exchange *x)
         return;
     x->was_sent |= stream_sent(x->outbound) > 0;
     x->failure = STREAM_CLOSED;
+    x->is_taken_back = !x->has_interim;
     /* Better to wait for one that may be slow than to give up where nobody else is there. */
-    if (x->has_interim || !attempt_can_follow(x))
+    if (x->has_interim || !attempt_can_follow(x)) {
+        x->is_taken_back = false;
         return;
+    }
     drop_outbound(x);
     x->failure_text = "the replica went down while it was asked";
     x->news.has_failed = true;

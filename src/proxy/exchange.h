@@ -107,6 +107,7 @@ struct exchange {
     bool has_interim;     /* the replica has begun to answer */
     bool is_discarding;   /* the replica's answer was replaced by ours */
     bool was_sent;        /* a replica may have seen it */
+    bool is_taken_back; /* by us, from a replica that went down: the next attempt costs no budget */
     struct buffer held;
     struct buffer request_trailers; /* field lines, for an attempt that begins later */
     size_t request_credit;          /* told by the client's stream, not yet given back */
