@@ -16,6 +16,8 @@ struct tally {
     bool says_keep_alive;
     bool says_upgrade; /* Connection: upgrade */
     bool has_websocket;
+    struct view protocol; /* of Upgrade, beside websocket */
+    unsigned protocols;   /* how many of those */
 };
 
 static bool is_token(struct view text)
@@ -32,6 +34,20 @@ static bool next_element(struct tally *tally, struct view *list, struct view *el
 {
     return tally->elements <= H1_RULES_LIST_ELEMENTS_MAX && view_next_in_list(list, element) &&
            ++tally->elements <= H1_RULES_LIST_ELEMENTS_MAX;
+}
+
+static void read_upgrade(struct view list, struct tally *tally)
+{
+    struct view element;
+
+    while (next_element(tally, &list, &element)) {
+        if (view_equals_nocase(element, VIEW("websocket"))) {
+            tally->has_websocket = true;
+            continue;
+        }
+        tally->protocol = element;
+        tally->protocols++;
+    }
 }
 
 static bool list_has(struct tally *tally, struct view list, struct view wanted)
@@ -103,7 +119,7 @@ static const char *read_field(struct head *head, struct field *field, struct tal
     case FIELD_UPGRADE:
         field->is_dropped = true;
         head->has_upgrade = true;
-        tally->has_websocket |= list_has(tally, field->value, VIEW("websocket"));
+        read_upgrade(field->value, tally);
         return NULL;
     case FIELD_TE:
         field->is_dropped = true;
@@ -123,6 +139,38 @@ static const char *read_field(struct head *head, struct field *field, struct tal
     default:
         return NULL;
     }
+}
+
+/* A protocol name and its version (RFC 9110 7.8). */
+static bool is_protocol(struct view text)
+{
+    size_t slash = view_find(text, '/');
+
+    return is_token(view_first(text, slash)) &&
+           (slash == text.size || is_token(view_after(text, slash + 1)));
+}
+
+/* Versions of HTTP, and TLS below it, are spoken with us or not at all: a tunnel to them would let
+ * requests pass that nobody has looked at. */
+static bool is_ours(struct view protocol)
+{
+    struct view name = view_first(protocol, view_find(protocol, '/'));
+
+    return view_equals_nocase(name, VIEW("h2c")) || view_equals_nocase(name, VIEW("h2")) ||
+           view_equals_nocase(name, VIEW("HTTP")) || view_equals_nocase(name, VIEW("TLS"));
+}
+
+/* What a request may ask to switch to: WebSocket with GET (RFC 6455 4.1), else the only protocol it
+ * names; empty for nothing. */
+static struct view asked_protocol(const struct head *head, const struct tally *tally)
+{
+    if (!tally->says_upgrade || head->minor_version == 0)
+        return (struct view){NULL, 0};
+    if (tally->has_websocket)
+        return head->method == METHOD_GET ? VIEW("websocket") : (struct view){NULL, 0};
+    if (tally->protocols != 1 || !is_protocol(tally->protocol) || is_ours(tally->protocol))
+        return (struct view){NULL, 0};
+    return tally->protocol;
 }
 
 /* Content-Length and Transfer-Encoding of either kind of message (RFC 9112 6.1 to 6.3): anything
@@ -155,6 +203,7 @@ static const char *read_fields(struct head *head, struct tally *tally)
     const char *reason = NULL;
 
     head->asks_upgrade = false;
+    head->upgrade = (struct view){NULL, 0};
     head->expects_continue = false;
     head->accepts_trailers = false;
     head->has_upgrade = false;
@@ -219,8 +268,9 @@ const char *h1_rules_request(struct head *head)
     /* A handshake with a body would have to be read to its end before the tunnel (RFC 9110 7.8):
      * nobody sends one, so it is an ordinary request here. */
     has_body = head->body.kind != FRAMING_NONE && head->body.length + head->has_transfer_encoding;
-    head->asks_upgrade = tally.says_upgrade && tally.has_websocket && head->minor_version > 0 &&
-                         head->method == METHOD_GET && !has_body;
+    if (!has_body)
+        head->upgrade = asked_protocol(head, &tally);
+    head->asks_upgrade = head->upgrade.size > 0;
     return NULL;
 }
 

@@ -100,8 +100,9 @@ struct head {
     struct view query;  /* behind the '?', without it; data NULL where there is no '?' */
     struct view host;  /* of Host or of an absolute-form target (RFC 9112 3.2.2); data NULL where an
                           HTTP/1.0 request has none */
-    bool asks_upgrade; /* Connection: upgrade and Upgrade: websocket, on HTTP/1.1, method GET, no
-                          body */
+    bool asks_upgrade; /* Connection: upgrade on HTTP/1.1 without a body, to `upgrade` */
+    struct view
+        upgrade; /* "websocket" with GET, or the only protocol named, if it is no HTTP or TLS */
     bool expects_continue; /* Expect: 100-continue */
     bool accepts_trailers; /* TE: trailers */
 

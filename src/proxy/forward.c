@@ -141,7 +141,7 @@ struct view forward_request_head(struct h1_writer *writer, const struct head *he
     if (given->link.size)
         h1_write_field(writer, VIEW("X-Roost-Link"), given->link);
     if (head->asks_upgrade)
-        h1_write_field(writer, VIEW("Upgrade"), VIEW("websocket"));
+        h1_write_field(writer, VIEW("Upgrade"), head->upgrade);
     else if (head->accepts_trailers)
         h1_write_bytes(writer, VIEW("TE: trailers\r\nConnection: TE\r\n"));
     return request_id;
@@ -150,6 +150,15 @@ struct view forward_request_head(struct h1_writer *writer, const struct head *he
 size_t forward_answer_bytes(const struct head *head)
 {
     return fields_bytes(head->fields, head->field_count) + head->reason.size + FORWARD_EXTRA_BYTES;
+}
+
+/* What was switched to is the replica's word (RFC 9110 15.2.2). */
+static void write_switched(struct h1_writer *writer, const struct head *head)
+{
+    const struct field *upgrade = head_find(head, FIELD_UPGRADE);
+
+    if (upgrade)
+        h1_write_field(writer, VIEW("Upgrade"), upgrade->value);
 }
 
 void forward_answer_head(struct h1_writer *writer, const struct head *head,
@@ -168,7 +177,7 @@ void forward_answer_head(struct h1_writer *writer, const struct head *head,
         head->status != 204)
         h1_write_number_field(writer, VIEW("Content-Length"), head->content_length);
     if (head->body.kind == FRAMING_TUNNEL)
-        h1_write_field(writer, VIEW("Upgrade"), VIEW("websocket"));
+        write_switched(writer, head);
     if (given->replica.size)
         h1_write_field(writer, VIEW("X-Roost-Replica"), given->replica);
     if (given->request_id.size && !head_find(head, FIELD_X_REQUEST_ID))

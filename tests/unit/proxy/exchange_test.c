@@ -328,6 +328,33 @@ static void a_tunnel_carries_both_ways_and_ends_one_way_at_a_time(void **state)
     rig_stop(&rig);
 }
 
+/* Not only WebSocket: whatever a client asks for and a replica agrees to. */
+static void another_protocol_is_switched_to_when_the_replica_agrees(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct rig rig;
+    unsigned which;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 1, TABLE_COMPAT_OFF);
+    client = rig_client(&rig);
+    rig_send(client,
+             "POST /attach HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+    replica = rig_accept(&rig, &which);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    assert_has(text, "\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n");
+    rig_send(replica, "HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\nhi");
+    rig_receive(&rig, client, text, sizeof(text), "hi");
+    assert_has(text, "\r\nUpgrade: tcp\r\n");
+    rig_send(client, "raw \x01\x02");
+    rig_receive(&rig, replica, text, sizeof(text), "raw \x01\x02");
+    close(replica);
+    close(client);
+    rig_stop(&rig);
+}
+
 /* Much both ways through a slow reader: what is held in between stays small. */
 static void a_slow_reader_holds_the_sender_back(void **state)
 {
@@ -600,6 +627,7 @@ int main(void)
         cmocka_unit_test(an_unknown_path_is_answered_as_the_assignment_wants),
         cmocka_unit_test(a_replica_that_is_down_hands_back_what_it_has_not_answered),
         cmocka_unit_test(a_tunnel_carries_both_ways_and_ends_one_way_at_a_time),
+        cmocka_unit_test(another_protocol_is_switched_to_when_the_replica_agrees),
         cmocka_unit_test(a_slow_reader_holds_the_sender_back),
         cmocka_unit_test(nothing_is_allocated_in_steady_state),
         cmocka_unit_test(three_interleaved_streams_of_one_inbound_each_get_their_own_answer),
