@@ -59,7 +59,7 @@ static struct view write_anew(const struct head *head, char *memory, size_t capa
     }
     if (head->asks_upgrade) {
         h1_write_field(&writer, VIEW("Connection"), VIEW("upgrade"));
-        h1_write_field(&writer, VIEW("Upgrade"), VIEW("websocket"));
+        h1_write_field(&writer, VIEW("Upgrade"), head->upgrade);
     }
     h1_write_framing(&writer, head->body);
     h1_write_end(&writer);
