@@ -15,8 +15,10 @@ import pytest
 from balancer import processes, wait_until
 from load import Background
 
-KILLS = 12
+KILLS = 20
 KILLS_LONG = 200
+WRITE_KILLS = 100
+WRITE_KILLS_LONG = 1000
 
 
 def restart(roost, how=signal.SIGTERM, flags=None):
@@ -263,6 +265,46 @@ def test_kills_at_any_moment_converge_to_what_was_acknowledged(start, is_long):
         acknowledged = set(now)
         wait_until(lambda: len(replica_pids(roost)) == len(acknowledged), 10)
         assert roost.get("/home").status == 200
+
+
+def weights(roost):
+    answer = roost.on_control("GET", "/v1/replicas").json()
+    return {replica["name"]: replica["weight"] for replica in answer["replicas"]}
+
+
+def write_until_killed(roost, acknowledged):
+    """Changes weights until the keeper is gone; returns what was asked last without an answer."""
+    while True:
+        name = random.choice(sorted(acknowledged))
+        weight = random.randint(1, 65535)
+        try:
+            answer = roost.on_control("PATCH", f"/v1/replicas/{name}".replace(" ", "%20"), {"weight": weight})
+        except (OSError, http.client.HTTPException):
+            return name, weight
+        if answer.status != 200:
+            return name, weight
+        acknowledged[name] = weight
+
+
+def test_no_acknowledged_write_is_lost_however_often_the_keeper_is_killed(start, is_long):
+    roost = start("--num-servers", 3)
+    acknowledged = weights(roost)
+    writes = 0
+    for _ in range(WRITE_KILLS_LONG if is_long else WRITE_KILLS):
+        before = dict(acknowledged)
+        killer = threading.Timer(random.uniform(0, 0.03), roost.process.kill)
+        killer.start()
+        doubtful = write_until_killed(roost, acknowledged)
+        killer.join()
+        roost.process.wait()
+        roost.start()
+        now = weights(roost)
+        either = dict(acknowledged, **{doubtful[0]: doubtful[1]})
+        assert now in (acknowledged, either), (acknowledged, doubtful, now)
+        writes += acknowledged != before
+        acknowledged = now
+    assert writes > 10
+    assert len(replica_pids(roost)) == 3
 
 
 def kill_some(roost, number):
