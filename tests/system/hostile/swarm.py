@@ -20,6 +20,7 @@ class Attacker:
         self.socket.connect(("127.0.0.1", port))
         self.socket.setblocking(False)
         self.opened = time.monotonic()
+        self.answered = None  # when the first byte came
         self.ended = None
         self.got = 0
         self.start = b""  # of what it got
@@ -100,6 +101,8 @@ class Swarm:
         except OSError:
             data = b""
         attacker.got += len(data)
+        if data and attacker.answered is None:
+            attacker.answered = time.monotonic()
         if len(attacker.start) < 4096:
             attacker.start += data
         if not data:
