@@ -17,7 +17,8 @@ RUN YES=1 /tmp/roost/deps.sh image && rm -rf /tmp/roost /var/lib/apt/lists/* /va
     && mkdir -p /var/lib/roost && chown 10001:10001 /var/lib/roost
 COPY --from=build /src/build/roost /usr/local/bin/roost
 # A replica listens where the balancer can reach it; the balancer says for itself where it listens.
-ENV ROOST_REPLICA_ADDRESS=0.0.0.0 ROOST_STATE=/var/lib/roost
+# Started as root, for the Engine's socket; the balancer becomes that user, a dockhand does not.
+ENV ROOST_REPLICA_ADDRESS=0.0.0.0 ROOST_STATE=/var/lib/roost ROOST_UID=10001
 EXPOSE 5000
 VOLUME /var/lib/roost
 ENTRYPOINT ["/usr/local/bin/roost"]

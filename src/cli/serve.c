@@ -9,6 +9,7 @@
 
 #include "cli/word.h"
 #include "control/config_flags.h"
+#include "control/descend.h"
 #include "control/keeper.h"
 
 static void print_help(void)
@@ -65,6 +66,12 @@ int serve_main(int argc, char **argv)
     }
     forget_token();
     log_open(STDERR_FILENO, config.log.level, config.log.format);
+    status = descend(&config, &why);
+    if (status < 0) {
+        fprintf(stderr, "roost: %s\n", why.text);
+        config_finish(&config);
+        return WORD_FAILED;
+    }
     status = keeper_run(&config);
     config_finish(&config);
     return status;

@@ -1,9 +1,6 @@
 #include "replica/dockhand_link.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +12,7 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "replica/dockhand.h"
+#include "replica/dockhand_nursery.h"
 #include "replica/dockhand_order.h"
 
 /* Most messages taken at one event. */
@@ -36,51 +33,37 @@ struct order {
 
 /* ---- the process ---- */
 
-static void become_dockhand(int fd)
+static int fork_dockhand(int fd, struct error *why)
 {
-    char name[] = "roost";
-    char word[] = "dockhand";
-    char *arguments[] = {name, word, NULL};
-    sigset_t none;
-    int null;
+    pid_t pid = fork();
 
-    setsid();
-    /* Its parent is whoever looks after orphans: the keeper waits for no children of this kind. */
-    if (fork() != 0)
-        _exit(0);
-    null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (null >= 0)
-        dup2(null, STDIN_FILENO);
-    if (fd == DOCKHAND_FD)
-        fcntl(fd, F_SETFD, 0);
-    else if (dup2(fd, DOCKHAND_FD) < 0)
-        _exit(126);
-    close_range(DOCKHAND_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
-    execv("/proc/self/exe", arguments);
-    _exit(127);
+    if (pid == 0)
+        dockhand_nursery_become(fd);
+    if (pid < 0)
+        return error_set(why, -errno, "cannot start the dockhand: %s", strerror(errno));
+    /* The one in between, which ends at once. */
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    return 0;
 }
 
 static int launch_process(void *owner, int *fd, struct error *why)
 {
     int ends[2];
-    pid_t pid;
+    int result;
 
     (void)owner;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return error_set(why, -errno, "socketpair for the dockhand: %s", strerror(errno));
-    pid = fork();
-    if (pid == 0)
-        become_dockhand(ends[1]);
+    if (dockhand_nursery_is_there())
+        result = dockhand_nursery_ask(ends[1], why);
+    else
+        result = fork_dockhand(ends[1], why);
     close(ends[1]);
-    if (pid < 0) {
+    if (result < 0) {
         close(ends[0]);
-        return error_set(why, -errno, "cannot start the dockhand: %s", strerror(errno));
+        return result;
     }
-    /* The middle one, which ends at once. */
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
     *fd = ends[0];
     return 0;
 }

@@ -13,6 +13,7 @@ from docker_engine import Engine
 
 MAKE_TIMEOUT_S = 500
 BASE = "roost-test-base"
+SANDBOX_UID = 10001
 LEFT_OUT = shutil.ignore_patterns(".git", "build", "run", ".env", "__pycache__")
 
 
@@ -75,6 +76,14 @@ def up(clone):
     clone.make("down")
 
 
+def users_of(engine, container):
+    """{command: the users it runs as}"""
+    found = {}
+    for row in engine.do("GET", f"/containers/{container}/top?ps_args=-eo%20uid,pid,args")["Processes"]:
+        found.setdefault(row[2].removeprefix("/sbin/docker-init -- "), set()).add(int(row[0]))
+    return found
+
+
 def balancer_of(engine):
     found = [n for n, c in engine.containers(None).items() if "io.roost.node" not in c["Labels"]]
     assert len(found) == 1, found
@@ -93,6 +102,11 @@ def test_up_serves_adds_removes_heals_and_down_leaves_nothing(engine, up):
     assert set(engine.containers()) == {"Server-1", "Server-2", "Server-3", "S5"}
     removed = up.request("DELETE", "/rm", {"n": 1, "hostnames": ["S5"]})
     assert removed.status == 200, removed
+    users = users_of(engine, balancer_of(engine))
+    assert users["roost worker"] == {SANDBOX_UID}, users
+    assert users["roost dockhand"] == {0}, users
+    # What stays behind as root only starts dockhands.
+    assert users["/usr/local/bin/roost serve"] == {0, SANDBOX_UID}, users
     before = engine.inspect("Server-1")["Id"]
     engine.kill("Server-1")
     wait_until(lambda: engine.containers().get("Server-1", {}).get("Id", before) != before, 20)
