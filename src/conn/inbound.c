@@ -783,13 +783,18 @@ void inbound_group_retire(struct inbound_group *group, uint32_t idle_ms)
     }
 }
 
+void inbound_abort(struct inbound *inbound, const char *why)
+{
+    tell_reset(inbound, STREAM_SHUT_DOWN, why);
+    if (inbound->state != STATE_CLOSED)
+        abort_inbound(inbound);
+}
+
 void inbound_group_abort(struct inbound_group *group)
 {
     while (!list_is_empty(&group->all)) {
         struct inbound *inbound = LIST_FIRST(&group->all, struct inbound, list);
 
-        tell_reset(inbound, STREAM_SHUT_DOWN, "the balancer is stopping");
-        if (inbound->state != STATE_CLOSED)
-            abort_inbound(inbound);
+        inbound_abort(inbound, "the balancer is stopping");
     }
 }

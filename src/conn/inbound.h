@@ -127,6 +127,10 @@ void inbound_group_drain(struct inbound_group *group);
  * request meets a connection that is just being closed. */
 void inbound_group_retire(struct inbound_group *group, uint32_t idle_ms);
 
+/* Ends one at once; `why` is one sentence for whoever holds its stream. Not from inside its own
+ * callbacks. */
+void inbound_abort(struct inbound *inbound, const char *why);
+
 /* Ends all at once. */
 void inbound_group_abort(struct inbound_group *group);
 

@@ -13,9 +13,6 @@
 #include "base/descriptor.h"
 #include "base/memory.h"
 
-/* Below this much room it is not worth receiving. */
-#define RECEIVE_ROOM_MIN 4096
-
 /* Pieces that are no more than this together are copied into one: that is cheaper than to have the
  * kernel take a list of them. */
 #define FLAT_BYTES_MAX 4096
@@ -52,7 +49,7 @@ static void account_queue(struct sock *sock, size_t before)
     group->queued_bytes = group->queued_bytes + now - before;
     if (now == 0)
         buffer_finish(&sock->queue);
-    if (now >= before || group->queued_bytes + RECEIVE_ROOM_MIN > group->queued_limit)
+    if (now >= before || sock_group_is_full(group))
         return;
     while (!list_is_empty(&group->starved)) {
         struct ready *ready = LIST_FIRST(&group->starved, struct ready, list);
@@ -277,8 +274,10 @@ static size_t receive_room(const struct sock *sock)
         group->queued_limit > group->queued_bytes ? group->queued_limit - group->queued_bytes : 0;
     size_t most = sock->receive_max;
 
-    if (room < RECEIVE_ROOM_MIN)
-        return 0;
+    /* Who feeds somebody slow waits; all others go on, in small steps: one request of a quick
+     * client must not wait for the slow ones. */
+    if (sock_group_is_full(group))
+        return most < SOCK_RECEIVE_BYTES ? 0 : SOCK_RECEIVE_SPARE_BYTES;
     if (group->queued_bytes > group->queued_limit / 2 && most > SOCK_RECEIVE_TIGHT_BYTES)
         most = SOCK_RECEIVE_TIGHT_BYTES;
     return most < room ? most : room;

@@ -25,15 +25,18 @@
 #define SOCK_RECEIVE_BYTES                                                                         \
     (256 * 1024) /* of a group's receive buffer: the most one receive takes */
 #define SOCK_RECEIVE_TIGHT_BYTES                                                                   \
-    (32 * 1024)                            /* ... while the other side is slow or memory short     \
-                                            */
-#define SOCK_TURN_BYTES      (1024 * 1024) /* most bytes one sock receives before the others' turn */
-#define SOCK_GATHER_MAX      64            /* pieces of one gathered write */
-#define SOCK_TEXT_BYTES      (256 * 1024)  /* of a group's memory for text written in a callback */
-#define SOCK_QUEUE_BYTES_MAX (1024 * 1024) /* most bytes one sock queues */
-#define SOCK_LINGER_BYTES    (64 * 1024)   /* read and thrown away after our FIN, at most */
-#define SOCK_LINGER_US       UINT64_C(2000000)
-#define SOCK_LINGER_ROUNDS   30 /* so often a slow reader may move on before we give up its queue */
+    (32 * 1024) /* ... while the other side is slow or memory short                                \
+                 */
+#define SOCK_RECEIVE_SPARE_BYTES                                                                   \
+    (16 * 1024) /* ... while there is no memory left and nobody slow is known to wait for them */
+#define SOCK_RECEIVE_ROOM_MIN 4096          /* less is not worth a receive */
+#define SOCK_TURN_BYTES       (1024 * 1024) /* most bytes one sock receives before the others' turn */
+#define SOCK_GATHER_MAX       64            /* pieces of one gathered write */
+#define SOCK_TEXT_BYTES       (256 * 1024)  /* of a group's memory for text written in a callback */
+#define SOCK_QUEUE_BYTES_MAX  (1024 * 1024) /* most bytes one sock queues */
+#define SOCK_LINGER_BYTES     (64 * 1024)   /* read and thrown away after our FIN, at most */
+#define SOCK_LINGER_US        UINT64_C(2000000)
+#define SOCK_LINGER_ROUNDS    30 /* so often a slow reader may move on before we give up its queue */
 
 struct sock;
 typedef void (*sock_fn)(struct sock *sock);
@@ -67,7 +70,7 @@ struct sock_group {
     struct iovec pieces[SOCK_GATHER_MAX];
     int piece_count;
     size_t queued_bytes; /* of all socks together */
-    size_t queued_limit; /* most of them: receiving stops there */
+    size_t queued_limit; /* most of them: then only those are received from who feed nobody slow */
     struct list starved; /* socks that wait for queued_bytes to fall */
     uint64_t receives;   /* system calls made, for the tests that count them */
     uint64_t sends;
@@ -106,6 +109,12 @@ struct sock {
     bool is_reset_told : 1;
     bool is_closed : 1;
 };
+
+/* Are there as many bytes queued as may be? */
+static inline bool sock_group_is_full(const struct sock_group *group)
+{
+    return group->queued_bytes + SOCK_RECEIVE_ROOM_MIN > group->queued_limit;
+}
 
 /* Allocates the shared memory and takes the loop's settle function. */
 void sock_group_init(struct sock_group *group, struct loop *loop, size_t queued_limit);

@@ -12,6 +12,7 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "conn/refusal.h"
+#include "conn/shed.h"
 #include "net/listener.h"
 #include "proxy/answer.h"
 #include "proxy/client.h"
@@ -86,16 +87,25 @@ static bool is_too_many(struct worker *worker, struct view ip)
            !limit_request(&worker->limit, &address, worker->loop.now_us);
 }
 
-static void refuse_request(struct worker *worker, struct stream *stream, const struct head *head,
-                           struct view ip)
+/* Memory is short: those who wait for most are let go. */
+static void make_room(struct worker *worker)
 {
-    static const char reason[] = "more requests than limits.client-requests allows";
+    unsigned count = shed_slowest(&worker->inbounds);
+
+    if (count)
+        log_event(LOG_WARN, "worker.shed", LOG_NUMBER("connections", count),
+                  LOG_TEXT("reason", "limits.buffered-total is reached by slow readers"));
+}
+
+static void refuse_request(struct worker *worker, struct stream *stream, const struct head *head,
+                           struct view ip, uint16_t status, const char *reason)
+{
     const struct field *id = head_find(head, FIELD_X_REQUEST_ID);
 
-    record_refused(&worker->proxy, ip, 429, reason);
+    record_refused(&worker->proxy, ip, status, reason);
     answer_send_error(&worker->socks, stream,
-                      (enum table_compat)worker->proxy.table->settings.compat, 429, view_of(reason),
-                      id ? id->value : (struct view){NULL, 0});
+                      (enum table_compat)worker->proxy.table->settings.compat, status,
+                      view_of(reason), id ? id->value : (struct view){NULL, 0});
 }
 
 static void on_request(struct inbound *inbound, struct stream *stream, const struct head *head)
@@ -103,8 +113,14 @@ static void on_request(struct inbound *inbound, struct stream *stream, const str
     struct worker *worker = inbound->group->owner;
     struct exchange_client client = client_of(inbound, head, worker->proxy.table);
 
+    if (sock_group_is_full(&worker->socks))
+        make_room(worker);
     if (is_too_many(worker, client.ip))
-        refuse_request(worker, stream, head, client.ip);
+        refuse_request(worker, stream, head, client.ip, 429,
+                       "more requests than limits.client-requests allows");
+    else if (sock_group_is_full(&worker->socks))
+        refuse_request(worker, stream, head, client.ip, 503,
+                       "more bytes wait for slow readers than limits.buffered-total allows");
     else
         exchange_begin(&worker->proxy, stream, head, &client);
 }

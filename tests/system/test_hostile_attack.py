@@ -164,6 +164,24 @@ def test_slow_readers(attacked, is_long, capsys, read_bytes):
     assert most <= (BUFFERED_MIB << 20) * 1.5
 
 
+def test_slow_readers_that_fill_the_memory(start, capsys):
+    """More wait for slow readers than limits.buffered-total has room for: those that hold most of it
+    are cut, and normal traffic neither stalls nor is refused."""
+    roost = start(config=config(deadline_s=10, buffered_mib=1))
+    first = b"GET /bytes/50000000 HTTP/1.1\r\nHost: a\r\n\r\n"
+    with normal_traffic(roost) as load:
+        with Swarm(roost.port, 1000, first, read_bytes=1, receive_buffer=4096) as swarm:
+            swarm.has_all.wait(30)
+            time.sleep(3)
+            alive = len(swarm.living())
+    with capsys.disabled():
+        gap = load.result.longest_gap()
+        print(f"\n  memory full: longest gap {gap:.2f} s, {alive} of 1000 readers left")
+    assert load.result.lost == 0, load.result
+    assert gap < 2
+    assert alive < 1000
+
+
 def test_connections_that_say_nothing(attacked, is_long, capsys):
     count = 10000 if is_long else 1000
     calm = closed_loop(attacked.url + "/home", connections=8, requests=400)

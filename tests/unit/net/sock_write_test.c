@@ -313,6 +313,7 @@ static void receiving_starves_while_queues_are_full_and_wakes_when_they_empty(vo
     open_pair(&slow);
     for (int i = 0; i < 3; i++) {
         open_pair(&ends[i]);
+        sock_limit_receive(&ends[i].sock, SOCK_RECEIVE_TIGHT_BYTES);
         say(&ends[i], "hello");
     }
     fill_queue(&slow, group.queued_limit - 1000);
@@ -338,6 +339,27 @@ static void receiving_starves_while_queues_are_full_and_wakes_when_they_empty(vo
     close_end(&ends[2]);
 }
 
+static void who_feeds_nobody_slow_is_heard_in_small_steps_though_memory_is_full(void **state)
+{
+    static char bytes[SOCK_RECEIVE_SPARE_BYTES + 1];
+    struct end slow;
+    struct end end;
+    uint64_t before;
+
+    (void)state;
+    group.queued_limit = 512 * 1024;
+    open_pair(&slow);
+    open_pair(&end);
+    fill_queue(&slow, group.queued_limit);
+    assert_true(sock_group_is_full(&group));
+    before = group.receives;
+    assert_int_equal(send(end.other, bytes, sizeof(bytes), 0), sizeof(bytes));
+    TURN_UNTIL(end.received == sizeof(bytes));
+    assert_true(group.receives - before >= 2);
+    close_end(&slow);
+    close_end(&end);
+}
+
 static void the_starved_wake_when_the_one_with_the_queue_is_aborted(void **state)
 {
     struct end slow;
@@ -347,6 +369,7 @@ static void the_starved_wake_when_the_one_with_the_queue_is_aborted(void **state
     group.queued_limit = 512 * 1024;
     open_pair(&slow);
     open_pair(&end);
+    sock_limit_receive(&end.sock, SOCK_RECEIVE_TIGHT_BYTES);
     fill_queue(&slow, group.queued_limit);
     say(&end, "hello");
     shutdown(end.other, SHUT_WR);
@@ -367,6 +390,7 @@ static void a_reset_is_told_though_receiving_starves(void **state)
     group.queued_limit = 512 * 1024;
     open_pair(&slow);
     open_tcp(&end);
+    sock_limit_receive(&end.sock, SOCK_RECEIVE_TIGHT_BYTES);
     fill_queue(&slow, group.queued_limit);
     say(&end, "hello");
     loop_turn(&loop, 0);
@@ -397,6 +421,7 @@ int main(void)
         TEST(text_has_a_limit_and_may_be_got_again_and_again),
         TEST(a_hundred_megabytes_through_a_slow_reader_stay_within_the_limits),
         TEST(receiving_starves_while_queues_are_full_and_wakes_when_they_empty),
+        TEST(who_feeds_nobody_slow_is_heard_in_small_steps_though_memory_is_full),
         TEST(the_starved_wake_when_the_one_with_the_queue_is_aborted),
         TEST(a_reset_is_told_though_receiving_starves),
     };
