@@ -35,3 +35,19 @@ bool attempt_can_follow(const struct exchange *x)
     return attempt_may_follow(x) && (x->is_taken_back || proxy_has_retry(x->proxy)) &&
            pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) == 0;
 }
+
+bool attempt_lost_its_replica(const struct exchange *x)
+{
+    enum seat_state state = segments_state(x->proxy->states, x->seat, x->incarnation);
+
+    return !x->is_link && state != SEAT_UP && state != SEAT_WARMING;
+}
+
+bool attempt_awaits_verdict(const struct exchange *x)
+{
+    struct pick pick;
+
+    return (x->failure == STREAM_CLOSED || x->failure == STREAM_REFUSED) && !x->news.has_expired &&
+           attempt_may_follow(x) && !proxy_has_retry(x->proxy) &&
+           pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) == 0;
+}

@@ -154,6 +154,7 @@ static enum exchange_step step_pick(struct exchange *x)
     if (!service || pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) < 0)
         return EXCHANGE_RETRY;
     x->seat = pick.replica->seat;
+    x->incarnation = pick.replica->incarnation;
     x->slot = pick.slot;
     x->rank = pick.rank;
     x->why = pick.why;
@@ -353,13 +354,20 @@ static enum exchange_step step_await(struct exchange *x)
 static enum exchange_step step_retry(struct exchange *x)
 {
     x->news.has_failed = false;
+    if (x->news.is_client_gone)
+        return EXCHANGE_FINISH;
     if (x->attempts == 0)
         return refuse(x, 503, "no replica is available");
+    x->is_taken_back |= attempt_lost_its_replica(x);
     if (attempt_can_follow(x) || attempt_begins_anew(x)) {
         if (!x->is_taken_back)
             proxy_take_retry(x->proxy);
         x->is_taken_back = false;
         return EXCHANGE_PICK;
+    }
+    if (attempt_awaits_verdict(x)) {
+        await_news(x, ATTEMPT_VERDICT_MS);
+        return EXCHANGE_RETRY;
     }
     if (!x->was_sent)
         return refuse(x, 503,
@@ -706,6 +714,11 @@ void exchange_begin(struct proxy *proxy, struct stream *stream, const struct hea
 
 void exchange_take_back(struct exchange *x)
 {
+    /* It was lost already, and this is the verdict it waited for. */
+    if (x->step == EXCHANGE_RETRY) {
+        exchange_run(x);
+        return;
+    }
     if (x->step != EXCHANGE_AWAIT || !x->outbound)
         return;
     x->was_sent |= stream_sent(x->outbound) > 0;

@@ -107,7 +107,7 @@ struct exchange {
     bool has_interim;     /* the replica has begun to answer */
     bool is_discarding;   /* the replica's answer was replaced by ours */
     bool was_sent;        /* a replica may have seen it */
-    bool is_taken_back; /* by us, from a replica that went down: the next attempt costs no budget */
+    bool is_taken_back;   /* from one that went down or died: the next attempt costs nothing */
     struct buffer held;
     struct buffer request_trailers; /* field lines, for an attempt that begins later */
     size_t request_credit;          /* told by the client's stream, not yet given back */
@@ -123,6 +123,7 @@ struct exchange {
     struct pick_tried tried;
     unsigned attempts;
     uint32_t seat;
+    uint32_t incarnation;
     bool is_counted; /* as in flight at that seat */
     char replica[TABLE_NAME_BYTES];
     uint32_t slot;

@@ -152,7 +152,7 @@ static void take_back(struct proxy *proxy, uint32_t seat)
 
         list_remove(&exchange->list);
         list_append(&proxy->all, &exchange->list);
-        if (exchange->outbound && !exchange->is_link && exchange->seat == seat)
+        if (exchange->attempts && !exchange->is_link && exchange->seat == seat)
             exchange_take_back(exchange);
     }
 }

@@ -150,6 +150,61 @@ static void a_dead_owner_is_passed_over_and_gets_its_keys_back(void **state)
     rig_stop(&rig);
 }
 
+/* Many requests were with one replica when it died: more than the budget has tokens for. */
+static void a_death_costs_nothing_even_when_the_budget_is_spent(void **state)
+{
+    static char text[TEXT_BYTES];
+    unsigned owner;
+    unsigned second;
+    struct rig rig;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    client = rig_client(&rig);
+    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n");
+    replica = rig_accept(&rig, &owner);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    rig.proxy.budget_permille = 0;
+    close(replica);
+    rig_turns(&rig, 3);
+    assert_int_equal(rig.proxy.outbounds.busy_count, 0);
+    /* The keeper's verdict comes a moment later. */
+    segments_set_state(rig.states, rig.replicas[owner].seat, 1, SEAT_DEAD);
+    proxy_look(&rig.proxy);
+    replica = rig_accept(&rig, &second);
+    assert_int_not_equal(owner, second);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+    rig_receive(&rig, client, text, sizeof(text), "ok");
+    close(replica);
+    close(client);
+    rig_stop(&rig);
+}
+
+static void without_a_verdict_a_spent_budget_is_a_502(void **state)
+{
+    static char text[TEXT_BYTES];
+    struct rig rig;
+    unsigned which;
+    int client;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    client = rig_client(&rig);
+    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    replica = rig_accept(&rig, &which);
+    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    rig.proxy.budget_permille = 0;
+    close(replica);
+    rig_receive(&rig, client, text, sizeof(text), "}");
+    assert_starts_with(text, "HTTP/1.1 502 ");
+    close(client);
+    rig_stop(&rig);
+}
+
 static void a_post_that_was_sent_is_never_sent_twice(void **state)
 {
     static char text[TEXT_BYTES];
@@ -621,6 +676,8 @@ int main(void)
         cmocka_unit_test(one_key_always_reaches_one_replica_over_one_connection),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
         cmocka_unit_test(a_dead_owner_is_passed_over_and_gets_its_keys_back),
+        cmocka_unit_test(a_death_costs_nothing_even_when_the_budget_is_spent),
+        cmocka_unit_test(without_a_verdict_a_spent_budget_is_a_502),
         cmocka_unit_test(a_post_that_was_sent_is_never_sent_twice),
         cmocka_unit_test(a_post_that_was_not_sent_goes_to_the_next_rank),
         cmocka_unit_test(with_no_replica_the_answer_is_503_and_says_when_to_come_again),
