@@ -70,7 +70,7 @@ MUST_USE int dockhand_link_init(struct dockhand_link *link, struct loop *loop,
 /* Nothing is answered any more. What was ordered is still done. */
 void dockhand_link_finish(struct dockhand_link *link);
 
-void dockhand_link_give(struct dockhand_link *link, const struct dockhand_link_order *order);
+void dockhand_link_give(struct dockhand_link *link, const struct dockhand_link_order *wish);
 
 /* Orders of that owner are done and not answered. */
 void dockhand_link_forget(struct dockhand_link *link, const void *owner);

@@ -157,13 +157,12 @@ static void ask_container(struct dockhand_task *task, enum method method, const 
     ask(task, method, path, NULL, timeout_ms, step);
 }
 
-/* filters=…; `filters` is the callee's. */
+/* After "filters="; `filters` is the callee's. */
 static void append_filters(json_t *filters, char *path)
 {
     char *text = json_dumps(filters, JSON_COMPACT);
     int result;
 
-    strcat(path, "filters=");
     result = engine_escape(path, text);
     assert(result == 0);
     free(text);
@@ -314,7 +313,7 @@ static void on_networks(struct dockhand_task *task, int status, json_t *body, co
 
 static void look_for_network(struct dockhand_task *task)
 {
-    char path[ENGINE_PATH_BYTES] = "/networks?";
+    char path[ENGINE_PATH_BYTES] = "/networks?filters=";
 
     append_filters(json_pack("{s:[s]}", "name", task->dockhand->charter.network), path);
     ask(task, METHOD_GET, path, NULL, TIMEOUT_MS, on_networks);
@@ -556,7 +555,7 @@ static void on_list(struct dockhand_task *task, int status, json_t *body, const 
 
 static void list_them(struct dockhand_task *task)
 {
-    char path[ENGINE_PATH_BYTES] = "/containers/json?all=1&";
+    char path[ENGINE_PATH_BYTES] = "/containers/json?all=1&filters=";
     json_t *filters = json_object();
 
     add_label_filter(task->dockhand, filters);
@@ -601,7 +600,7 @@ static void on_events_ended(struct dockhand_task *task, int status, json_t *body
 
 static void listen_to_events(struct dockhand_task *task)
 {
-    char path[ENGINE_PATH_BYTES] = "/events?";
+    char path[ENGINE_PATH_BYTES] = "/events?filters=";
     const struct engine_request request = {
         .method = METHOD_GET,
         .path = path,
@@ -614,7 +613,7 @@ static void listen_to_events(struct dockhand_task *task)
                                 "pause", "unpause");
 
     if (task->order.since[0])
-        snprintf(path, sizeof(path), "/events?since=%s&", task->order.since);
+        snprintf(path, sizeof(path), "/events?since=%s&filters=", task->order.since);
     add_label_filter(task->dockhand, filters);
     append_filters(filters, path);
     task->step = on_events_ended;
