@@ -31,7 +31,7 @@ static const struct verb verbs[] = {
     {"explain", ctl_look_explain, "KEY", "where a key goes and why"},
     {"events", ctl_events, "[-f]", "what has happened; -f goes on"},
     {"logs", ctl_look_logs, "NAME", "what a replica wrote"},
-    {"reload", ctl_pool_reload, "", "reads the configuration again (not there yet)"},
+    {"reload", ctl_pool_reload, "", "reads the configuration again"},
 };
 
 static void print_help(FILE *out)

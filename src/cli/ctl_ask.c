@@ -65,7 +65,16 @@ void ctl_ask_complain(const struct ctl_client_answer *answer)
     struct view body = buffer_view(&answer->body);
     json_t *json = json_loadb(body.data ? body.data : "", body.size, 0, NULL);
     const char *sentence = json_string_value(json_object_get(json, "error"));
+    const json_t *errors = json_object_get(json, "errors");
+    const json_t *error;
+    size_t i;
 
+    json_array_foreach(errors, i, error)
+        fprintf(stderr, "roost ctl: %s\n", json_string_value(error));
+    if (json_array_size(errors)) {
+        json_decref(json);
+        return;
+    }
     if (sentence)
         fprintf(stderr, "roost ctl: %s\n", sentence);
     else

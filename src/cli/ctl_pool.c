@@ -122,13 +122,35 @@ int ctl_pool_weight(struct ctl *ctl)
                       json_pack("{s:I}", "weight", (json_int_t)weight));
 }
 
+/* "changed workers, listen: generation 2, 4 workers, 2 addresses, epoch 9" */
+static void print_reload(const json_t *answer)
+{
+    const json_t *text;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "warnings"), i, text)
+        fprintf(stderr, "roost ctl: warning: %s\n", json_string_value(text));
+    printf("changed ");
+    json_array_foreach(json_object_get(answer, "changed"), i, text)
+        printf("%s%s", i ? ", " : "", json_string_value(text));
+    printf("%s: generation %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
+           " workers, %lu addresses, epoch %" JSON_INTEGER_FORMAT "\n",
+           size_of(answer, "changed") ? "" : "nothing",
+           json_integer_value(json_object_get(answer, "generation")),
+           json_integer_value(json_object_get(answer, "workers")), size_of(answer, "listeners"),
+           json_integer_value(json_object_get(answer, "epoch")));
+}
+
 int ctl_pool_reload(struct ctl *ctl)
 {
     json_t *answer = ctl_ask(ctl, METHOD_POST, "/v1/reload", NULL);
-    int status = answer ? WORD_DONE : WORD_FAILED;
 
+    if (!answer)
+        return WORD_FAILED;
+    if (!ctl->options->is_json)
+        print_reload(answer);
     json_decref(answer);
-    return status;
+    return WORD_DONE;
 }
 
 /* ---- plans ---- */

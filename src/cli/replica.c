@@ -226,13 +226,14 @@ int replica_main(int argc, char **argv)
     sock_group_init(&replica.socks, &replica.loop, QUEUED_BYTES_MAX);
     replica_server_init(&replica.server, &replica.socks, options.id);
     result = start(&replica, &options, &why);
-    if (result < 0) {
+    if (result < 0)
         fprintf(stderr, "roost replica: %s\n", why.text);
-        return result == -EINVAL ? WORD_USAGE : WORD_FAILED;
-    }
-    run(&replica);
+    else
+        run(&replica);
     replica_server_finish(&replica.server);
     sock_group_finish(&replica.socks);
     loop_finish(&replica.loop);
-    return WORD_DONE;
+    if (result == 0)
+        return WORD_DONE;
+    return result == -EINVAL ? WORD_USAGE : WORD_FAILED;
 }

@@ -72,7 +72,7 @@ int serve_main(int argc, char **argv)
         config_finish(&config);
         return WORD_FAILED;
     }
-    status = keeper_run(&config);
+    status = keeper_run(&config, &flags);
     config_finish(&config);
     return status;
 }

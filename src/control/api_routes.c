@@ -8,6 +8,7 @@
 #include "control/api_v1_log.h"
 #include "control/api_v1_replicas.h"
 #include "control/api_v1_status.h"
+#include "control/reload.h"
 
 const struct api_route api_routes[] = {
     {METHOD_GET, "/rep", api_classic_list, API_CLASSIC},
@@ -37,6 +38,6 @@ const struct api_route api_routes[] = {
     {METHOD_GET, "/v1/explain", api_explain, 0},
     {METHOD_GET, "/v1/ring", api_ring, 0},
     {METHOD_GET, "/v1/events", api_events, 0},
-    {METHOD_POST, "/v1/reload", api_v1_status_reload, API_MUTATION},
+    {METHOD_POST, "/v1/reload", reload_handle, API_MUTATION},
     {.path = NULL},
 };

@@ -126,12 +126,14 @@ static json_t *address_json(const struct address *address)
     return json_string(text);
 }
 
-static json_t *listeners_json(const struct keeper *keeper)
+json_t *api_v1_status_listeners(const struct keeper *keeper)
 {
     json_t *list = json_array();
 
-    for (unsigned i = 0; i < keeper->listeners.count; i++)
-        json_array_append_new(list, address_json(&keeper->listeners.all[i].address));
+    for (unsigned i = 0; i < keeper->listeners.count; i++) {
+        if (listeners_is_open(&keeper->listeners.all[i]))
+            json_array_append_new(list, address_json(&keeper->listeners.all[i].address));
+    }
     return list;
 }
 
@@ -209,7 +211,7 @@ void api_v1_status(struct api_request *request)
     set(json, "table", table_json(&keeper->publish));
     set(json, "total", total_json(&keeper->workers));
     set(json, "workers", workers_json(&keeper->workers));
-    set(json, "listeners", listeners_json(keeper));
+    set(json, "listeners", api_v1_status_listeners(keeper));
     set(json, "control", control_json(keeper));
     set(json, "services", services_json(keeper));
     api_v1_add_tag(request);
@@ -224,11 +226,4 @@ void api_v1_status_services(struct api_request *request)
     api_answer_json(request, 200,
                     json_pack("{s:o, s:o}", "epoch", number(keeper->publish.epoch), "services",
                               services_json(keeper)));
-}
-
-void api_v1_status_reload(struct api_request *request)
-{
-    api_fail(request, 501,
-             "roost does not reload yet: restart it to read the configuration again (make restart "
-             "keeps the pool)");
 }

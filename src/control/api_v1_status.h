@@ -6,5 +6,5 @@
 void api_v1_status(struct api_request *request);
 void api_v1_status_services(struct api_request *request);
 
-/* POST /v1/reload: not there yet. */
-void api_v1_status_reload(struct api_request *request);
+/* The addresses of the traffic, a new reference. */
+json_t *api_v1_status_listeners(const struct keeper *keeper);

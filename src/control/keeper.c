@@ -36,8 +36,9 @@ static void stop(struct keeper *keeper);
 
 /* ---- serving ---- */
 
-static uint32_t longest_drain_ms(const struct config *config)
+uint32_t keeper_drain_ms(const struct keeper *keeper)
 {
+    const struct config *config = keeper->config;
     uint32_t longest = 0;
 
     for (unsigned i = 0; i < config->service_count; i++) {
@@ -62,7 +63,7 @@ static void on_workers_ready(void *owner)
     for (unsigned i = 0; i < keeper->config->service_count; i++)
         crew_open(&keeper->crews[i]);
     /* Ours accept: those of an earlier keeper need not any more. */
-    takeover_drain(&keeper->takeover, longest_drain_ms(keeper->config));
+    takeover_drain(&keeper->takeover, keeper_drain_ms(keeper));
     log_event(LOG_INFO, "serve.ready", LOG_NUMBER("workers", keeper->workers.count),
               LOG_NUMBER("milliseconds", (clock_now_us() - keeper->started_us) / CLOCK_US_PER_MS));
 }
@@ -81,6 +82,20 @@ static void on_workers_adopted(void *owner)
     struct keeper *keeper = owner;
 
     publish_look(&keeper->publish);
+}
+
+static void on_workers_renewed(void *owner, int result)
+{
+    struct keeper *keeper = owner;
+
+    reload_on_renewed(&keeper->reload, result);
+}
+
+static void on_workers_retired(void *owner)
+{
+    struct keeper *keeper = owner;
+
+    reload_on_retired(&keeper->reload);
 }
 
 static void on_want_stream(void *owner, struct workers_one *one)
@@ -129,11 +144,12 @@ static void on_workers_gone(void *owner)
 static void drain(struct keeper *keeper)
 {
     keeper->phase = KEEPER_DRAINING;
+    reload_cancel(&keeper->reload);
     timer_stop(&keeper->start_limit);
     SEGMENTS_SET(keeper->states->is_draining, 1);
     for (unsigned i = 0; i < keeper->config->service_count; i++)
         crew_close(&keeper->crews[i]);
-    workers_drain(&keeper->workers, longest_drain_ms(keeper->config));
+    workers_drain(&keeper->workers, keeper_drain_ms(keeper));
 }
 
 /* The first time in order, the second time at once. */
@@ -191,9 +207,7 @@ static void on_signal(struct signals *signals, uint32_t signal)
         reopen_logs(keeper);
         return;
     case SIGHUP:
-        log_event(LOG_WARN, "reload.unsupported",
-                  LOG_TEXT("reason", "SIGHUP does not reload yet: restart to read the "
-                                     "configuration again"));
+        reload_begin(&keeper->reload, NULL);
         return;
     default:
         log_event(LOG_WARN, "upgrade.unsupported",
@@ -277,6 +291,8 @@ static const struct workers_events workers_events = {
     .on_adopted = on_workers_adopted,
     .on_want_stream = on_want_stream,
     .on_gone = on_workers_gone,
+    .on_renewed = on_workers_renewed,
+    .on_retired = on_workers_retired,
 };
 
 static void on_changed(void *owner, struct crew *crew, const struct crew_change *change)
@@ -475,6 +491,7 @@ static void finish_parts(struct keeper *keeper)
     events_finish(&keeper->events);
     loop_finish(&keeper->loop);
     sock_group_finish(&keeper->socks);
+    reload_finish(&keeper->reload);
 }
 
 static int run(struct keeper *keeper)
@@ -502,12 +519,13 @@ static int run(struct keeper *keeper)
     return result < 0 ? 1 : keeper->status;
 }
 
-int keeper_run(const struct config *config)
+int keeper_run(const struct config *config, const struct config_flags *flags)
 {
     struct keeper *keeper = memory_allocate(sizeof(*keeper));
     int status;
 
     keeper->config = config;
+    reload_init(&keeper->reload, keeper, flags);
     keeper->folder = (struct folder){.run_fd = -1, .lock_fd = -1};
     keeper->states_fd = -1;
     keeper->access_fd = -1;

@@ -18,6 +18,7 @@
 #include "control/listeners.h"
 #include "control/picture.h"
 #include "control/publish.h"
+#include "control/reload.h"
 #include "control/signals.h"
 #include "control/state.h"
 #include "control/takeover.h"
@@ -48,6 +49,7 @@ struct keeper {
     struct crew *crews; /* one for each service */
     struct api api;
     struct picture picture;
+    struct reload reload;
     struct tick tick;
     struct events events;
     struct events_pool pool_events;
@@ -69,8 +71,12 @@ struct keeper {
     enum keeper_phase phase;
 };
 
-/* Runs until it is told to stop; returns the exit status. What went wrong was said on stderr. */
-int keeper_run(const struct config *config);
+/* Runs until it is told to stop; returns the exit status. What went wrong was said on stderr.
+ * `flags` are those the configuration was loaded with: it may be read again. */
+int keeper_run(const struct config *config, const struct config_flags *flags);
+
+/* How long workers that end may finish what they have. */
+uint32_t keeper_drain_ms(const struct keeper *keeper);
 
 /* The state of a replica changed. */
 void keeper_look(struct keeper *keeper);

@@ -14,27 +14,53 @@ void listeners_init(struct listeners *listeners)
 
 void listeners_finish(struct listeners *listeners)
 {
-    for (unsigned i = 0; i < listeners->count; i++) {
-        struct listeners_one *one = &listeners->all[i];
-
-        for (unsigned j = 0; j < one->count; j++)
-            descriptor_close(&one->sockets[j]);
-        free(one->sockets);
-    }
+    for (unsigned i = 0; i < listeners->count; i++)
+        listeners_forget(&listeners->all[i]);
     listeners->count = 0;
+}
+
+void listeners_close(struct listeners_one *one, unsigned count)
+{
+    while (one->count > count)
+        descriptor_close(&one->sockets[--one->count]);
+}
+
+void listeners_forget(struct listeners_one *one)
+{
+    listeners_close(one, 0);
+    free(one->sockets);
+    *one = (struct listeners_one){0};
+}
+
+int listeners_find(const struct listeners *listeners, const struct address *address)
+{
+    for (unsigned i = 0; i < listeners->count; i++) {
+        const struct listeners_one *one = &listeners->all[i];
+
+        if (listeners_is_open(one) && address_equals(&one->address, address))
+            return (int)i;
+    }
+    return -ENOENT;
 }
 
 int listeners_add_taken(struct listeners *listeners, const struct address *address)
 {
-    if (listeners->count == ARRAY_SIZE(listeners->all))
+    unsigned number = 0;
+
+    while (number < listeners->count && listeners->all[number].address.size)
+        number++;
+    if (number == ARRAY_SIZE(listeners->all))
         return -E2BIG;
-    listeners->all[listeners->count] = (struct listeners_one){.address = *address};
-    return (int)listeners->count++;
+    listeners->all[number] = (struct listeners_one){.address = *address, .declared = number};
+    if (number == listeners->count)
+        listeners->count++;
+    return (int)number;
 }
 
 int listeners_add(struct listeners *listeners, const struct address *address, struct error *why)
 {
     struct address found = *address;
+    int number;
     int fd;
 
     /* Alone at first: with SO_REUSEPORT we would share the port with a stranger of our own uid. */
@@ -42,9 +68,10 @@ int listeners_add(struct listeners *listeners, const struct address *address, st
     if (fd < 0)
         return fd;
     descriptor_close(&fd);
-    if (listeners->count == ARRAY_SIZE(listeners->all))
-        return error_set(why, -E2BIG, "more than %d addresses to listen on", TABLE_LISTENERS_MAX);
-    return listeners_add_taken(listeners, &found);
+    number = listeners_add_taken(listeners, &found);
+    if (number < 0)
+        return error_set(why, number, "more than %d addresses to listen on", TABLE_LISTENERS_MAX);
+    return number;
 }
 
 static void append(struct listeners_one *one, int fd)
@@ -56,16 +83,14 @@ static void append(struct listeners_one *one, int fd)
 int listeners_take(struct listeners *listeners, int fd)
 {
     struct address address = {.size = sizeof(address.un)};
+    int number;
 
     if (getsockname(fd, &address.any, &address.size) < 0)
         return -errno;
-    for (unsigned i = 0; i < listeners->count; i++) {
-        if (!address_equals(&listeners->all[i].address, &address))
-            continue;
-        append(&listeners->all[i], fd);
-        return (int)i;
-    }
-    return -ENOENT;
+    number = listeners_find(listeners, &address);
+    if (number >= 0)
+        append(&listeners->all[number], fd);
+    return number;
 }
 
 int listeners_fill(struct listeners *listeners, unsigned workers, struct error *why)
@@ -73,7 +98,7 @@ int listeners_fill(struct listeners *listeners, unsigned workers, struct error *
     for (unsigned i = 0; i < listeners->count; i++) {
         struct listeners_one *one = &listeners->all[i];
 
-        while (one->count < workers) {
+        while (listeners_is_open(one) && one->count < workers) {
             int fd = listener_open(&one->address, true, why);
 
             if (fd < 0)

@@ -12,16 +12,26 @@
 #include "net/address.h"
 #include "proxy/table.h"
 
+/* An address keeps its number as long as a worker accepts there: tables speak of it by that. */
 struct listeners_one {
-    struct address address;
-    int *sockets; /* at least one for each worker */
+    struct address address; /* size 0: nobody's, free for another */
+    int *sockets;           /* at least one for each worker */
     unsigned count;
+    unsigned declared; /* its number in the configuration */
+    bool is_leaving;   /* no longer declared: only workers that end know it */
+    uint64_t services[TABLE_SERVICES_MAX / 64]; /* those that are reached by it, once it leaves */
 };
 
 struct listeners {
     struct listeners_one all[TABLE_LISTENERS_MAX];
-    unsigned count;
+    unsigned count; /* of numbers in use, free ones between them too */
 };
+
+/* Is it one that new connections should come by? */
+static inline bool listeners_is_open(const struct listeners_one *one)
+{
+    return one->address.size && !one->is_leaving;
+}
 
 /* None yet. */
 void listeners_init(struct listeners *listeners);
@@ -35,6 +45,15 @@ void listeners_finish(struct listeners *listeners);
  */
 MUST_USE int listeners_add(struct listeners *listeners, const struct address *address,
                            struct error *why);
+
+/* The number of an open address, or -ENOENT. */
+MUST_USE int listeners_find(const struct listeners *listeners, const struct address *address);
+
+/* Closes the sockets of an address beyond the first `count`. */
+void listeners_close(struct listeners_one *one, unsigned count);
+
+/* Nobody accepts there any more: its number is free. */
+void listeners_forget(struct listeners_one *one);
 
 /* Adds an address that is known to be ours, as its sockets (listeners_take()) show. */
 MUST_USE int listeners_add_taken(struct listeners *listeners, const struct address *address);

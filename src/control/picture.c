@@ -96,12 +96,19 @@ static bool has_service(const struct config_listener *listener, const char *name
 static void draw_listener(const struct picture *picture, unsigned number,
                           struct table_listener *listener)
 {
+    const struct listeners_one *one = &picture->listeners->all[number];
     const struct config *config = picture->config;
 
     memset(listener, 0, sizeof(*listener));
-    listener->is_loopback = address_is_loopback(&picture->listeners->all[number].address);
+    if (one->address.size == 0)
+        return;
+    listener->is_loopback = address_is_loopback(&one->address);
+    if (one->is_leaving) {
+        memcpy(listener->services, one->services, sizeof(listener->services));
+        return;
+    }
     for (unsigned i = 0; i < config->service_count; i++) {
-        if (has_service(&config->listeners[number], config->services[i].name))
+        if (has_service(&config->listeners[one->declared], config->services[i].name))
             listener->services[i / 64] |= UINT64_C(1) << (i % 64);
     }
 }

@@ -84,6 +84,19 @@ static void on_retry(struct timer *timer)
     loop_make_ready(publish->loop, &publish->ready);
 }
 
+void publish_await(struct publish *publish, struct publish_waiter *waiter, publish_fn on_adopted)
+{
+    struct list *next = publish->waiters.next;
+
+    waiter->epoch = publish->epoch;
+    waiter->on_adopted = on_adopted;
+    while (next != &publish->waiters &&
+           CONTAINER_OF(next, struct publish_waiter, list)->epoch <= waiter->epoch)
+        next = next->next;
+    list_append(next, &waiter->list);
+    loop_make_ready(publish->loop, &publish->ready);
+}
+
 void publish_change(struct publish *publish, struct publish_waiter *waiter, publish_fn on_adopted)
 {
     publish->is_wanted = true;

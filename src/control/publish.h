@@ -61,6 +61,9 @@ void publish_finish(struct publish *publish);
 /* A table of what is now. `waiter` may be NULL. */
 void publish_change(struct publish *publish, struct publish_waiter *waiter, publish_fn on_adopted);
 
+/* No new table: the newest one is to be in use. */
+void publish_await(struct publish *publish, struct publish_waiter *waiter, publish_fn on_adopted);
+
 /* The same at once instead of at the end of the turn. -errno with a sentence. */
 MUST_USE int publish_now(struct publish *publish, struct error *why);
 

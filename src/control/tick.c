@@ -75,6 +75,13 @@ void tick_init(struct tick *tick, const struct config *config, struct state_segm
         loop_start_timer(tick->loop, &tick->timer, TICK_US);
 }
 
+void tick_configure(struct tick *tick, const struct config *config)
+{
+    tick->counts_load = is_needed(config);
+    if (tick->counts_load && !timer_is_running(&tick->timer))
+        loop_start_timer(tick->loop, &tick->timer, TICK_US);
+}
+
 void tick_finish(struct tick *tick)
 {
     timer_stop(&tick->timer);

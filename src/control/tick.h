@@ -30,6 +30,9 @@ struct tick {
 /* Runs from now on where the configuration asks for it. */
 void tick_init(struct tick *tick, const struct config *config, struct state_segment *states,
                const struct supervisor *supervisor, const struct workers *workers);
+
+/* Another configuration is in force. */
+void tick_configure(struct tick *tick, const struct config *config);
 void tick_finish(struct tick *tick);
 
 /* A replica begins to warm; to be called before the workers hear of it. */

@@ -24,6 +24,17 @@ static void look_after(struct timer *timer);
 static void on_restart(struct timer *timer);
 static void on_look(struct ready *ready);
 
+static struct workers_post *make_posts(struct workers *workers, unsigned count)
+{
+    struct workers_post *posts = memory_allocate(count * sizeof(*posts));
+
+    for (unsigned i = 0; i < count; i++) {
+        posts[i].workers = workers;
+        timer_init(&posts[i].restart, on_restart);
+    }
+    return posts;
+}
+
 void workers_init(struct workers *workers, const struct workers_settings *settings)
 {
     *workers = (struct workers){
@@ -33,9 +44,9 @@ void workers_init(struct workers *workers, const struct workers_settings *settin
         .events = settings->events,
         .owner = settings->owner,
         .count = settings->count,
-        .posts = memory_allocate(settings->count * sizeof(struct workers_post)),
         .gone = memory_allocate(sizeof(struct counts)),
         .generation = clock_wall_ms(),
+        .generations = 1,
         .table_fd = -1,
         .states_fd = settings->states_fd,
         .access_fd = settings->access_fd,
@@ -43,10 +54,7 @@ void workers_init(struct workers *workers, const struct workers_settings *settin
     list_init(&workers->all);
     timer_init(&workers->watchdog, look_after);
     ready_init(&workers->look, on_look);
-    for (unsigned i = 0; i < workers->count; i++) {
-        workers->posts[i].workers = workers;
-        timer_init(&workers->posts[i].restart, on_restart);
-    }
+    workers->posts = make_posts(workers, workers->count);
 }
 
 void workers_finish(struct workers *workers)
@@ -57,8 +65,10 @@ void workers_finish(struct workers *workers)
         timer_stop(&workers->posts[i].restart);
     descriptor_close(&workers->table_fd);
     free(workers->posts);
+    free(workers->former);
     free(workers->gone);
     workers->posts = NULL;
+    workers->former = NULL;
     workers->gone = NULL;
     workers->count = 0;
 }
@@ -108,8 +118,8 @@ static void dismiss(struct workers_one *one)
     segments_unmap_counts(one->counts);
     folder_forget(workers->folder, one->name);
     list_remove(&one->list);
-    if (workers->posts[one->number].one == one)
-        workers->posts[one->number].one = NULL;
+    if (one->post && one->post->one == one)
+        one->post->one = NULL;
     loop_dispose(workers->loop, &one->garbage, destroy_one);
 }
 
@@ -129,7 +139,7 @@ static void pause_post(struct workers_post *post, const struct workers_one *one)
 
 static void say_how_it_ended(const struct workers_one *one, const siginfo_t *info)
 {
-    enum log_level level = one->workers->is_stopping ? LOG_INFO : LOG_ERROR;
+    enum log_level level = one->workers->is_stopping || !one->post ? LOG_INFO : LOG_ERROR;
 
     if (info->si_code == CLD_EXITED)
         log_event(level, "worker.ended", LOG_NUMBER("worker", one->number),
@@ -139,24 +149,99 @@ static void say_how_it_ended(const struct workers_one *one, const siginfo_t *inf
                   LOG_NUMBER("pid", one->pid), LOG_TEXT("signal", strsignal(info->si_status)));
 }
 
+/* ---- generations ---- */
+
+/* Those of these posts are on their own from now on. */
+static void leave_posts(struct workers *workers, struct workers_post *posts, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        timer_stop(&posts[i].restart);
+        if (posts[i].one)
+            posts[i].one->post = NULL;
+    }
+    workers->former = NULL;
+    free(posts);
+}
+
+/* The new generation accepts: the one before need not. */
+static void complete_renewal(struct workers *workers)
+{
+    for (unsigned i = 0; i < workers->former_count; i++) {
+        struct workers_one *one = workers->former[i].one;
+
+        if (one && link_send(&one->link, LINK_RETIRE, workers->retire_ms, -1) < 0)
+            kill(one->pid, SIGKILL);
+    }
+    leave_posts(workers, workers->former, workers->former_count);
+    workers->events->on_renewed(workers->owner, 0);
+    if (!workers_has_retired(workers))
+        workers->events->on_retired(workers->owner);
+}
+
+/* It cannot be started: all is as before. */
+static void give_up_renewal(struct workers *workers)
+{
+    struct workers_post *posts = workers->posts;
+    unsigned count = workers->count;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (posts[i].one && posts[i].one->exit.on_events)
+            kill(posts[i].one->pid, SIGKILL);
+    }
+    workers->posts = workers->former;
+    workers->count = workers->former_count;
+    leave_posts(workers, posts, count);
+    for (unsigned i = 0; i < workers->count; i++) {
+        workers->posts[i].is_former = false;
+        if (!workers->posts[i].one)
+            loop_start_timer(workers->loop, &workers->posts[i].restart, 0);
+    }
+}
+
+static bool has_failed(const struct workers *workers)
+{
+    return (workers->former || !workers->was_ready) && workers->failures == WORKERS_FAILURES_MAX;
+}
+
+static void fail(struct workers *workers)
+{
+    if (!workers->former) {
+        workers->events->on_failed(workers->owner, "the workers end before they are ready");
+        return;
+    }
+    give_up_renewal(workers);
+    workers->events->on_renewed(workers->owner, -ECHILD);
+}
+
+bool workers_has_retired(const struct workers *workers)
+{
+    LIST_FOR_EACH (at, &workers->all) {
+        if (!CONTAINER_OF(at, struct workers_one, list)->post)
+            return true;
+    }
+    return false;
+}
+
 static void on_exit_event(struct watch *watch, uint32_t events)
 {
     struct workers_one *one = CONTAINER_OF(watch, struct workers_one, exit);
     struct workers *workers = one->workers;
-    struct workers_post *post = &workers->posts[one->number];
+    struct workers_post *post = one->post;
     siginfo_t info = {0};
 
     (void)events;
     if (waitid(P_PIDFD, (id_t)watch->fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
         return;
     say_how_it_ended(one, &info);
-    if (!one->is_ready)
+    if (!one->is_ready && post)
         workers->failures++;
-    if (!workers->is_stopping)
+    if (!workers->is_stopping && post && !post->is_former)
         pause_post(post, one);
     dismiss(one);
-    if (!workers->was_ready && workers->failures == WORKERS_FAILURES_MAX)
-        workers->events->on_failed(workers->owner, "the workers end before they are ready");
+    if (has_failed(workers) && !workers->is_stopping)
+        fail(workers);
+    if (!post && !workers_has_retired(workers))
+        workers->events->on_retired(workers->owner);
     workers->events->on_adopted(workers->owner);
     if (workers->is_stopping && list_is_empty(&workers->all))
         workers->events->on_gone(workers->owner);
@@ -164,11 +249,15 @@ static void on_exit_event(struct watch *watch, uint32_t events)
 
 static void check_ready(struct workers *workers)
 {
-    if (workers->was_ready || workers->is_stopping)
+    if ((workers->was_ready && !workers->former) || workers->is_stopping)
         return;
     for (unsigned i = 0; i < workers->count; i++) {
         if (!workers->posts[i].one || !workers->posts[i].one->is_ready)
             return;
+    }
+    if (workers->former) {
+        complete_renewal(workers);
+        return;
     }
     workers->was_ready = true;
     workers->events->on_ready(workers->owner);
@@ -206,8 +295,9 @@ static void on_closed(struct link *link)
 {
     struct workers_one *one = CONTAINER_OF(link, struct workers_one, link);
 
-    /* A worker without its link hears of no table: it is of no use. Mostly it is dead already. */
-    if (!one->workers->is_stopping)
+    /* A worker without its link hears of no table: it is of no use. Mostly it is dead already. One
+     * that was retired may be writing its last lines. */
+    if (!one->workers->is_stopping && one->post)
         kill(one->pid, SIGKILL);
 }
 
@@ -220,6 +310,8 @@ static int hand_over(struct workers_one *one, int handover_fd, int counts_fd)
     for (unsigned i = 0; result == 0 && i < listeners->count; i++) {
         const struct listeners_one *address = &listeners->all[i];
 
+        if (!listeners_is_open(address))
+            continue;
         /* Sockets of an earlier, larger generation have to be served by somebody. */
         for (unsigned j = one->number; result == 0 && j < address->count; j += workers->count)
             result = link_send(&one->link, LINK_LISTENER, i, address->sockets[j]);
@@ -305,6 +397,7 @@ static int spawn(struct workers *workers, unsigned number, struct error *why)
     *one = (struct workers_one){
         .workers = workers,
         .number = number,
+        .post = &workers->posts[number],
         .exit.fd = -1,
         .started_us = workers->loop->now_us,
     };
@@ -347,6 +440,31 @@ int workers_start(struct workers *workers, struct error *why)
     }
     loop_start_timer(workers->loop, &workers->watchdog, WATCHDOG_US);
     return 0;
+}
+
+int workers_renew(struct workers *workers, unsigned count, uint32_t drain_ms, struct error *why)
+{
+    int result = 0;
+
+    if (workers->former || !workers->was_ready || workers->is_stopping)
+        return error_set(why, -EBUSY, "workers are being started or ended");
+    workers->former = workers->posts;
+    workers->former_count = workers->count;
+    workers->retire_ms = drain_ms;
+    workers->failures = 0;
+    for (unsigned i = 0; i < workers->former_count; i++) {
+        timer_stop(&workers->former[i].restart);
+        workers->former[i].is_former = true;
+    }
+    workers->posts = make_posts(workers, count);
+    workers->count = count;
+    for (unsigned i = 0; result == 0 && i < count; i++)
+        result = spawn(workers, i, why);
+    if (result < 0)
+        give_up_renewal(workers);
+    else
+        workers->generations++;
+    return result;
 }
 
 /* ---- telling them ---- */

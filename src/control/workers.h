@@ -36,6 +36,7 @@
 struct workers_one {
     struct list list;
     struct workers *workers;
+    struct workers_post *post; /* NULL: it was retired, or its generation given up */
     struct link link;
     struct watch exit; /* its pidfd */
     struct garbage garbage;
@@ -58,6 +59,7 @@ struct workers_post {
     struct workers_one *one; /* NULL: between two of them */
     struct timer restart;
     uint64_t pause_us;
+    bool is_former; /* of the generation that is about to be replaced */
 };
 
 struct workers_events {
@@ -71,6 +73,10 @@ struct workers_events {
     void (*on_want_stream)(void *owner, struct workers_one *one);
     /* The last one has ended after workers_drain() or workers_kill(). */
     void (*on_gone)(void *owner);
+    /* How workers_renew() ended: 0, or -ECHILD and all is as it was before. */
+    void (*on_renewed)(void *owner, int result);
+    /* The last one that was retired has ended. */
+    void (*on_retired)(void *owner);
 };
 
 struct workers {
@@ -81,7 +87,10 @@ struct workers {
     void *owner;
     struct list all;
     struct workers_post *posts;
-    unsigned count; /* of posts */
+    unsigned count;              /* of posts */
+    struct workers_post *former; /* the posts before, while their successors start; else NULL */
+    unsigned former_count;
+    unsigned generations; /* so many were started */
     struct counts *gone;
     struct timer watchdog;
     struct ready look;   /* they are to look at the states */
@@ -89,6 +98,7 @@ struct workers {
     uint64_t epoch;
     uint64_t spawned;
     unsigned failures;
+    uint32_t retire_ms; /* those of the former posts have that long */
     int table_fd;
     int states_fd; /* not ours */
     int access_fd; /* not ours; -1: none */
@@ -115,6 +125,18 @@ void workers_finish(struct workers *workers);
 
 /* Starts a worker at every post; a table must have been sent. */
 MUST_USE int workers_start(struct workers *workers, struct error *why);
+
+/*
+ * Starts another generation, of `count` workers, on the listeners as they are now. When all of it
+ * accept, those before are retired: they accept no more and end what runs within `drain_ms`, and
+ * what is idle may ask once more. on_renewed says how it ended; on failure, which may be at once,
+ * all is as before.
+ */
+MUST_USE int workers_renew(struct workers *workers, unsigned count, uint32_t drain_ms,
+                           struct error *why);
+
+/* Is there any that was retired and has not ended? */
+bool workers_has_retired(const struct workers *workers);
 
 /* Everybody is to use that table from now on, those that start later too. `fd` becomes ours. */
 void workers_send_table(struct workers *workers, uint64_t epoch, int fd);

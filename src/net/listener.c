@@ -120,6 +120,20 @@ static void on_listener_events(struct watch *watch, uint32_t events)
     }
 }
 
+void listener_sweep(struct listener *listener)
+{
+    for (int i = 0; i < LISTENER_BACKLOG && listener->watch.on_events; i++) {
+        struct address client = {.size = sizeof(client.un)};
+        int fd =
+            accept4(listener->watch.fd, &client.any, &client.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0)
+            listener->on_accept(listener, fd, &client);
+        else if (errno != EINTR && errno != ECONNABORTED)
+            return;
+    }
+}
+
 int listener_start(struct listener *listener, struct loop *loop, int fd, listener_fn on_accept,
                    void *owner)
 {

@@ -45,5 +45,8 @@ MUST_USE int listener_open(struct address *address, bool shares, struct error *w
 MUST_USE int listener_start(struct listener *listener, struct loop *loop, int fd,
                             listener_fn on_accept, void *owner);
 
+/* Accepts what waits by now, however much it is: the last thing to do before it is stopped. */
+void listener_sweep(struct listener *listener);
+
 /* Harmless where it does not run. */
 void listener_stop(struct listener *listener);

@@ -27,9 +27,10 @@ enum link_kind {
     LINK_TABLE,      /* fd: a table; number: its epoch; answered with LINK_ADOPTED */
     LINK_START,      /* all is there: lock yourself in, accept, say LINK_READY */
     LINK_STREAM,     /* fd: a connected stream to the keeper's API, one more for the pool */
-    LINK_LOOK,  /* states in the segment have changed: take back what waits for a replica that went
-                 */
-    LINK_DRAIN, /* accept no more, end what runs within `number` ms, then exit */
+    LINK_LOOK,   /* states in the segment have changed: take back what waits for a replica that went
+                  */
+    LINK_DRAIN,  /* accept no more, end what runs within `number` ms, then exit */
+    LINK_RETIRE, /* the same, but others serve here by now: what is idle may ask once more */
 
     /* Worker to keeper. */
     LINK_READY = 64,

@@ -31,10 +31,6 @@
 #define LOG_BATCH_BYTES (32 * 1024)
 #define LOG_WAIT_US     UINT64_C(4000)
 
-/* Most listening sockets of one worker: several of an address where an earlier keeper had more
- * workers. */
-#define LISTENERS_MAX (4 * TABLE_LISTENERS_MAX)
-
 /* After a handover an idle connection may ask once more within that time: another worker serves the
  * next one. */
 #define HANDOVER_IDLE_MS 1000
@@ -46,9 +42,9 @@ struct worker {
     struct proxy proxy;
     struct limit limit;
     struct link link;
-    struct listener listeners[LISTENERS_MAX];
-    int listener_fds[LISTENERS_MAX];
-    uint16_t listener_numbers[LISTENERS_MAX]; /* its address in the table */
+    struct listener listeners[WORKER_LISTENERS_MAX];
+    int listener_fds[WORKER_LISTENERS_MAX];
+    uint16_t listener_numbers[WORKER_LISTENERS_MAX]; /* its address in the table */
     unsigned listener_count;
     struct timer drain_limit;
     struct timer log_wait;
@@ -179,6 +175,9 @@ static void drain(struct worker *worker, uint64_t limit_ms, uint32_t idle_ms)
         return;
     worker->is_draining = true;
     for (unsigned i = 0; i < worker->listener_count; i++) {
+        /* What is closed with a connection in its queue resets it. */
+        if (idle_ms && worker->is_started)
+            listener_sweep(&worker->listeners[i]);
         listener_stop(&worker->listeners[i]);
         descriptor_close(&worker->listener_fds[i]);
     }
@@ -305,8 +304,8 @@ static int start(struct worker *worker)
 
 static int take_listener(struct worker *worker, int *fd, uint64_t number)
 {
-    if (*fd < 0 || number >= TABLE_LISTENERS_MAX || worker->listener_count == LISTENERS_MAX ||
-        worker->is_started)
+    if (*fd < 0 || number >= TABLE_LISTENERS_MAX ||
+        worker->listener_count == WORKER_LISTENERS_MAX || worker->is_started)
         return -EPROTO;
     worker->listener_numbers[worker->listener_count] = (uint16_t)number;
     worker->listener_fds[worker->listener_count++] = *fd;
@@ -373,6 +372,9 @@ static int obey(struct worker *worker, const struct link_message *message, int *
         return 0;
     case LINK_DRAIN:
         drain(worker, message->number, 0);
+        return 0;
+    case LINK_RETIRE:
+        drain(worker, message->number, HANDOVER_IDLE_MS);
         return 0;
     default:
         return -EPROTO;

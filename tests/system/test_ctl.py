@@ -151,7 +151,6 @@ def test_what_is_refused_is_said_in_one_line_and_is_1(pool):
     assert "'nobody'" in failed(ctl(pool, "rm", "nobody"))
     assert "'nobody'" in failed(ctl(pool, "drain", "nobody"))
     assert "'none'" in failed(ctl(pool, "add", "--service", "none"))
-    assert "reload" in failed(ctl(pool, "reload"))
 
 
 @pytest.mark.parametrize(

@@ -121,10 +121,6 @@ def test_other_methods_are_405_with_allow(pool):
     assert v1(pool, "POST", "/status").headers["allow"] == "GET, HEAD"
 
 
-def test_reload_is_501(pool):
-    assert "restart" in error_of(v1(pool, "POST", "/reload"), 501)
-
-
 # ---- refusals ----
 
 

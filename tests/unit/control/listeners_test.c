@@ -81,12 +81,55 @@ static void sockets_of_an_earlier_keeper_are_used_again(void **state)
     listeners_finish(&listeners);
 }
 
+static void the_number_of_an_address_that_is_forgotten_goes_to_the_next_one(void **state)
+{
+    struct listeners listeners;
+    struct address addresses[3] = {loopback(0), loopback(0), loopback(0)};
+    struct error why;
+
+    (void)state;
+    listeners_init(&listeners);
+    assert_int_equal(0, listeners_add(&listeners, &addresses[0], &why));
+    assert_int_equal(1, listeners_add(&listeners, &addresses[1], &why));
+    assert_int_equal(0, listeners_fill(&listeners, 2, &why));
+    listeners_forget(&listeners.all[0]);
+    assert_false(listeners_is_open(&listeners.all[0]));
+    assert_true(listeners_is_open(&listeners.all[1]));
+    assert_int_equal(0, listeners_add(&listeners, &addresses[2], &why));
+    assert_int_equal(2, listeners.count);
+    listeners_finish(&listeners);
+}
+
+static void an_address_that_leaves_is_not_found_and_not_filled(void **state)
+{
+    struct listeners listeners;
+    struct address address = loopback(0);
+    struct address found;
+    struct error why;
+
+    (void)state;
+    listeners_init(&listeners);
+    assert_int_equal(0, listeners_add(&listeners, &address, &why));
+    found = listeners.all[0].address;
+    assert_int_equal(0, listeners_fill(&listeners, 1, &why));
+    assert_int_equal(0, listeners_find(&listeners, &found));
+    listeners.all[0].is_leaving = true;
+    assert_int_equal(-ENOENT, listeners_find(&listeners, &found));
+    assert_int_equal(0, listeners_fill(&listeners, 3, &why));
+    assert_int_equal(1, listeners.all[0].count);
+    listeners_close(&listeners.all[0], 0);
+    assert_int_equal(0, listeners.all[0].count);
+    listeners_finish(&listeners);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_worker_gets_a_socket_on_the_same_port),
         cmocka_unit_test(a_port_that_shares_with_others_is_still_taken),
         cmocka_unit_test(sockets_of_an_earlier_keeper_are_used_again),
+        cmocka_unit_test(the_number_of_an_address_that_is_forgotten_goes_to_the_next_one),
+        cmocka_unit_test(an_address_that_leaves_is_not_found_and_not_filled),
     };
 
     return cmocka_run_group_tests_name("control/listeners", tests, NULL, NULL);
