@@ -18,6 +18,10 @@ def ring(roost):
     return roost.on_control("GET", "/stats").json()["ring"]
 
 
+def total(roost):
+    return roost.on_control("GET", "/stats").json()["total"]
+
+
 def victim_of(roost):
     return random.choice(roost.pids_with(" replica"))
 
@@ -60,6 +64,17 @@ def test_a_killed_replica_is_back_in_half_a_second_and_no_get_fails(start, is_lo
     assert sorted(took)[len(took) // 2] < 0.5, took
     assert ring(roost)["digest"] == before, "a heal moves no key"
     assert roost.replicas() == names
+
+
+def test_a_death_with_many_requests_in_its_hands_costs_none_of_them(start):
+    """More than the retry budget has tokens for."""
+    roost = start("--num-servers", 3, "--workers", 1)
+    with Background(roost.url + "/slow/300", connections=500) as load:
+        wait_until(lambda: total(roost)["requests"] > 1000, 20, "load")
+        os.kill(victim_of(roost), signal.SIGKILL)
+        wait_until(lambda: total(roost)["requests"] > 3000, 30, "more load")
+    assert load.result.lost == 0, load.result
+    assert total(roost)["errors"] == 0
 
 
 def test_a_healed_replica_keeps_its_keys(start):
