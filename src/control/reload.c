@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "control/api.h"
@@ -20,13 +21,29 @@ _Static_assert(RELOAD_SOCKETS_MAX <= WORKER_LISTENERS_MAX, "a worker takes what 
 
 /* ---- the answer ---- */
 
+/* A sentence may quote what is no text, or be cut within a character. */
+static json_t *sentence(const char *text)
+{
+    char quoted[ERROR_TEXT_BYTES * ESCAPE_GROWTH_MAX + 2];
+    json_t *json = json_string(text);
+    size_t size;
+
+    if (json)
+        return json;
+    size = 1 + escape_json(view_of(text), quoted + 1, sizeof(quoted) - 2);
+    quoted[0] = '"';
+    quoted[size] = '"';
+    json = json_loadb(quoted, size + 1, JSON_DECODE_ANY, NULL);
+    return json ? json : json_string("the configuration is wrong");
+}
+
 static json_t *sentences(const struct config_notes *notes, bool are_errors)
 {
     json_t *list = json_array();
 
     for (unsigned i = 0; notes && i < notes->count; i++) {
         if (notes->items[i].is_error == are_errors)
-            json_array_append_new(list, json_string(notes->items[i].sentence.text));
+            json_array_append_new(list, sentence(notes->items[i].sentence.text));
     }
     return list;
 }
@@ -325,7 +342,7 @@ static void compare_and_apply(struct reload *reload)
         return;
     }
     if (apply(reload, &why) < 0)
-        refuse(reload, 409, json_pack("{s:s}", "error", why.text));
+        refuse(reload, 409, json_pack("{s:o}", "error", sentence(why.text)));
 }
 
 /* ---- who calls ---- */
@@ -349,9 +366,9 @@ void reload_begin(struct reload *reload, struct api_request *request)
     next = memory_allocate(sizeof(*next));
     if (load(reload, next, reload->notes, &why) < 0) {
         free(next);
-        refuse(
-            reload, 400,
-            json_pack("{s:s, s:o}", "error", why.text, "errors", sentences(reload->notes, true)));
+        refuse(reload, 400,
+               json_pack("{s:o, s:o}", "error", sentence(why.text), "errors",
+                         sentences(reload->notes, true)));
         return;
     }
     reload->next = next;

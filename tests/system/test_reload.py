@@ -21,6 +21,7 @@ KEPT, KEPT_LONG = 20, 50
 RATE, RATE_LONG = 300, 1000
 NEW_THREADS = 4
 WORKERS = [4, 1, 2, 3]
+SMILE = "\N{SLIGHTLY SMILING FACE}"
 
 
 class Reloaded:
@@ -251,6 +252,13 @@ def test_an_invalid_file_is_refused_with_its_place(reloaded):
     assert f"{reloaded.path}:5:1" in answer["error"]
     assert len(answer["errors"]) == 2
     assert f"{reloaded.path}:10:21" in answer["errors"][1] and "perhaps" in answer["errors"][1]
+    for rubbish in (b"limits: {\xc3\x28: 1}\n", b"workers: '\xff\xfe'\n"):
+        reloaded.path.write_bytes(rubbish)
+        assert str(reloaded.path) in reloaded.reload(400)["error"]
+    for shift in range(4):
+        pad = "a" * shift
+        reloaded.write(top=f"{pad}{SMILE * 90}: 1\ncompat: {pad}{SMILE * 300}\n")
+        assert str(reloaded.path) in reloaded.reload(400)["error"]
     reloaded.path.write_text("workers: [", encoding="utf-8")
     assert str(reloaded.path) in reloaded.reload(400)["error"]
     reloaded.path.unlink()
