@@ -215,7 +215,7 @@ def test_descriptors_used_up(start, tmp_path, is_long):
     with roost.raw() as old:
         old.send("GET /home HTTP/1.1\r\nHost: a\r\n\r\n")
         assert old.read_answer().status == 200
-        with Swarm(roost.port, 600, b"GET /slow/60000 HTTP/1.1\r\nHost: a\r\n\r\n") as swarm:
+        with Swarm(roost.port, 600, b"GET /slow/4000 HTTP/1.1\r\nHost: a\r\n\r\n") as swarm:
             swarm.has_all.wait(30)
             time.sleep(0.5)
             before = cpu_s(roost)
