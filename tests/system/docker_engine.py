@@ -83,7 +83,11 @@ class Engine:
     def end(self):
         self.remove_all()
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # It leaves its own network namespace mounted.
+        for line in reversed(Path("/proc/mounts").read_text().splitlines()):
+            if line.split()[1].startswith(f"{self.folder}/"):
+                subprocess.run(["umount", "-l", line.split()[1]], check=False)
+        shutil.rmtree(self.folder)
 
     # Its API.
 
