@@ -2,11 +2,47 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/descriptor.h"
 #include "base/log.h"
 
 #define URL_BYTES (ADDRESS_TEXT_BYTES + 16)
+
+/* What a keeper that was just killed had half started ends by itself in a moment: an address it
+ * still holds is asked for again that often, so long apart. */
+#define TRIES_MAX 16
+#define TRY_US    20000
+
+static bool may_try_again(int result, unsigned *tries)
+{
+    if (result != -EADDRINUSE || ++*tries >= TRIES_MAX)
+        return false;
+    usleep(TRY_US);
+    return true;
+}
+
+static int add_listener(struct keeper *keeper, const struct address *address, struct error *why)
+{
+    unsigned tries = 0;
+    int result;
+
+    do
+        result = listeners_add(&keeper->listeners, address, why);
+    while (may_try_again(result, &tries));
+    return result;
+}
+
+static int open_control(struct address *address, struct error *why)
+{
+    unsigned tries = 0;
+    int fd;
+
+    do
+        fd = listener_open(address, false, why);
+    while (may_try_again(fd, &tries));
+    return fd;
+}
 
 int keeper_bind_traffic(struct keeper *keeper, struct error *why)
 {
@@ -19,7 +55,7 @@ int keeper_bind_traffic(struct keeper *keeper, struct error *why)
         if (result == 0 && takeover_has(&keeper->takeover, &address))
             result = listeners_add_taken(&keeper->listeners, &address);
         else if (result == 0)
-            result = listeners_add(&keeper->listeners, &address, why);
+            result = add_listener(keeper, &address, why);
         if (result < 0)
             return result;
     }
@@ -48,7 +84,7 @@ static int bind_control_address(struct keeper *keeper, const char *text, struct 
                          "the control port %s is not on loopback: that needs a token "
                          "(ROOST_CONTROL_TOKEN or control.token-file)",
                          text);
-    fd = listener_open(address, false, why);
+    fd = open_control(address, why);
     if (fd < 0)
         return fd;
     keeper->control_count++;

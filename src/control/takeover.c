@@ -157,6 +157,14 @@ static struct old_worker *find_worker(struct takeover *takeover, const struct fo
     return worker;
 }
 
+/* What it holds, listening sockets among it, is free only when it has ended. */
+static void await_end(const struct old_worker *worker)
+{
+    struct pollfd exit = {.fd = worker->exit.fd, .events = POLLIN};
+
+    (void)!poll(&exit, 1, TAKEOVER_ANSWER_MS);
+}
+
 void takeover_begin(struct takeover *takeover, struct loop *loop, struct folder *folder)
 {
     struct folder_record *records = memory_allocate(WORKERS_MAX * sizeof(*records));
@@ -177,6 +185,7 @@ void takeover_begin(struct takeover *takeover, struct loop *loop, struct folder 
         log_event(LOG_WARN, "worker.mute", LOG_NUMBER("pid", records[i].pid));
         descriptor_close(&worker->socket);
         send_signal(worker, SIGKILL);
+        await_end(worker);
     }
     free(records);
 }

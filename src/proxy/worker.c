@@ -231,6 +231,14 @@ static struct inbound_settings inbound_settings_of(const struct table_settings *
     };
 }
 
+/* A keeper that died just now hears nothing; that is no reason to stop serving. */
+static int tell_keeper(struct worker *worker, enum link_kind kind, uint64_t number)
+{
+    int result = link_send(&worker->link, kind, number, -1);
+
+    return result == -EPIPE ? 0 : result;
+}
+
 static int adopt_table(struct worker *worker, int fd, uint64_t epoch)
 {
     const struct table *table;
@@ -244,7 +252,7 @@ static int adopt_table(struct worker *worker, int fd, uint64_t epoch)
     limit_set(&worker->limit, &table->settings.client_limits);
     if (worker->is_started)
         worker->inbounds.settings = inbound_settings_of(&table->settings);
-    return link_send(&worker->link, LINK_ADOPTED, epoch, -1);
+    return tell_keeper(worker, LINK_ADOPTED, epoch);
 }
 
 /* ---- start ---- */
@@ -299,7 +307,7 @@ static int start(struct worker *worker)
                   LOG_TEXT("reason", "a listening socket cannot be watched"));
         return -EPROTO;
     }
-    return link_send(&worker->link, LINK_READY, 0, -1);
+    return tell_keeper(worker, LINK_READY, 0);
 }
 
 static int take_listener(struct worker *worker, int *fd, uint64_t number)

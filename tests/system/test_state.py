@@ -193,8 +193,7 @@ def test_everything_killed_comes_back_as_it_was(start):
     roost = start("--num-servers", 3)
     roost.add(2, ["S5", "S6"])
     roost.rm(1, ["Server 1"])
-    for pid in roost.pids():
-        os.kill(pid, signal.SIGKILL)
+    kill_some(roost, 2)
     roost.process.wait()
     roost.start()
     assert names(roost) == ["Server 2", "Server 3", "S5", "S6"]
