@@ -89,7 +89,7 @@ struct inbound {
     uint32_t opened_ms;
     uint32_t paced_bytes; /* of the body, in this stretch of time (conn/pace.h) */
     uint16_t listener;    /* index of the listener it came by */
-    uint8_t state;
+    uint8_t state;        /* enum inbound_state */
     uint8_t method;
     uint8_t answer_framing;
     uint8_t minor_version;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "conn/chunk_out.h"
 #include "http/h1_write.h"
 
 /* The beginning of a head that was cut, and what one receive may bring behind it. */
@@ -655,8 +656,6 @@ static void send_head(struct stream *stream, const struct stream_head *head)
 static void send_body(struct stream *stream, struct view bytes)
 {
     struct outbound *outbound = from_stream(stream);
-    size_t size;
-    char *text;
 
     if (!bytes.size)
         return;
@@ -664,12 +663,7 @@ static void send_body(struct stream *stream, struct view bytes)
         sock_write(&outbound->sock, bytes);
         return;
     }
-    text = sock_text(outbound->pool->socks, H1_CHUNK_PREFIX_BYTES);
-    size = h1_chunk_prefix(bytes.size, text);
-    sock_text_trim(outbound->pool->socks, H1_CHUNK_PREFIX_BYTES - size);
-    sock_write(&outbound->sock, (struct view){text, size});
-    sock_write(&outbound->sock, bytes);
-    sock_write(&outbound->sock, VIEW("\r\n"));
+    chunk_out_write(&outbound->sock, bytes);
 }
 
 static void send_end(struct stream *stream, struct view trailers)
@@ -684,11 +678,8 @@ static void send_end(struct stream *stream, struct view trailers)
         return;
     }
     outbound->is_request_done = true;
-    if (outbound->request_framing != FRAMING_CHUNKED)
-        return;
-    sock_write(&outbound->sock, VIEW("0\r\n"));
-    sock_write(&outbound->sock, trailers);
-    sock_write(&outbound->sock, VIEW("\r\n"));
+    if (outbound->request_framing == FRAMING_CHUNKED)
+        chunk_out_end(&outbound->sock, trailers);
 }
 
 static void consumed(struct stream *stream, size_t bytes)
