@@ -1,19 +1,15 @@
 #include "rig.h"
 
-#define TEXT_BYTES (1024 * 1024)
-
-static char text[TEXT_BYTES];
-
 static void assert_starts_with(const char *start)
 {
-    if (strncmp(text, start, strlen(start)) != 0)
-        fail_msg("expected \"%s…\", got \"%.1000s\"", start, text);
+    if (strncmp(rig_text, start, strlen(start)) != 0)
+        fail_msg("expected \"%s…\", got \"%.1000s\"", start, rig_text);
 }
 
 static void assert_has(const char *part)
 {
-    if (!strstr(text, part))
-        fail_msg("expected \"%s\" in \"%.1000s\"", part, text);
+    if (!strstr(rig_text, part))
+        fail_msg("expected \"%s\" in \"%.1000s\"", part, rig_text);
 }
 
 /* Nobody connects any more. */
@@ -37,17 +33,6 @@ static void pass(struct rig *rig, uint64_t *now_us, uint64_t ms)
     rig_turns(rig, 3);
 }
 
-/* A request of `method` with a key of its own; `replica` got it. */
-static int ask(struct rig *rig, const char *request, int *replica, unsigned *which)
-{
-    int client = rig_client(rig);
-
-    rig_send(client, request);
-    *replica = rig_accept(rig, which);
-    rig_receive(rig, *replica, text, TEXT_BYTES, "\r\n\r\n");
-    return client;
-}
-
 #define GET  "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n"
 #define POST "POST / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\nContent-Length: 0\r\n\r\n"
 
@@ -61,18 +46,18 @@ static void a_replica_that_dies_without_a_word_costs_a_get_nothing_and_a_post_50
 
     (void)state;
     rig_start(&rig, 3, TABLE_COMPAT_OFF);
-    client = ask(&rig, GET, &replica, &first);
+    client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &first);
     close(replica);
     replica = rig_accept(&rig, &second);
     assert_int_not_equal(first, second);
-    rig_send(replica, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
-    rig_receive(&rig, client, text, TEXT_BYTES, "\r\n\r\n");
+    rig_pass(&rig, replica, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", client,
+             "\r\n\r\n");
     assert_starts_with("HTTP/1.1 204 ");
     close(replica);
     close(client);
-    client = ask(&rig, POST, &replica, &first);
+    client = rig_ask(&rig, POST, "\r\n\r\n", &replica, &first);
     close(replica);
-    rig_receive(&rig, client, text, TEXT_BYTES, "}");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
     assert_starts_with("HTTP/1.1 502 ");
     assert_nobody_comes(&rig);
     close(client);
@@ -97,11 +82,11 @@ static void a_replica_that_dies_inside_its_answer_is_never_followed_by_another(v
         int client;
 
         rig_start(&rig, 3, TABLE_COMPAT_OFF);
-        client = ask(&rig, GET, &replica, &which);
+        client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &which);
         rig_send(replica, said[i]);
         rig_turns(&rig, 5);
         close(replica);
-        rig_receive(&rig, client, text, TEXT_BYTES, "}");
+        rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
         assert_has("HTTP/1.1 502 ");
         assert_has("\"error\":\"the replica gave no valid answer\",\"request_id\":\"k\"");
         assert_nobody_comes(&rig);
@@ -120,12 +105,12 @@ static void a_replica_that_dies_inside_its_body_cuts_the_client_off(void **state
 
     (void)state;
     rig_start(&rig, 3, TABLE_COMPAT_OFF);
-    client = ask(&rig, GET, &replica, &which);
-    rig_send(replica, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-    rig_receive(&rig, client, text, TEXT_BYTES, "abc\r\n");
+    client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &which);
+    rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+             client, "abc\r\n");
     close(replica);
     rig_turns(&rig, 20);
-    got = recv(client, text, TEXT_BYTES, MSG_DONTWAIT);
+    got = recv(client, rig_text, sizeof(rig_text), MSG_DONTWAIT);
     assert_true(got == 0 || (got < 0 && errno == ECONNRESET));
     assert_int_equal(atomic_load(&rig.counts->seats[10 + which].failures), 1);
     assert_int_equal(rig.inbounds.count, 0);
@@ -144,11 +129,11 @@ static void a_silent_replica_costs_504_after_the_response_time(void **state)
     (void)state;
     clock_set(now_us);
     rig_start(&rig, 3, TABLE_COMPAT_OFF);
-    client = ask(&rig, GET, &replica, &which);
+    client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &which);
     pass(&rig, &now_us, rig.rules.response_ms - 100);
-    assert_int_equal(recv(client, text, TEXT_BYTES, MSG_DONTWAIT), -1);
+    assert_int_equal(recv(client, rig_text, sizeof(rig_text), MSG_DONTWAIT), -1);
     pass(&rig, &now_us, 200);
-    rig_receive(&rig, client, text, TEXT_BYTES, "}");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
     assert_starts_with("HTTP/1.1 504 Gateway Timeout\r\n");
     assert_nobody_comes(&rig);
     close(replica);
@@ -181,7 +166,7 @@ static void a_replica_that_takes_nothing_of_an_upload_costs_504_too(void **state
     assert_in_range(rig.socks.queued_bytes, 1, 2 * SOCK_RECEIVE_BYTES);
     pass(&rig, &now_us, rig.rules.idle_ms + EXCHANGE_WATCH_MS + 200);
     rig_turns(&rig, 20);
-    assert_true(recv(client, text, TEXT_BYTES, MSG_DONTWAIT) > 0);
+    assert_true(recv(client, rig_text, sizeof(rig_text), MSG_DONTWAIT) > 0);
     assert_starts_with("HTTP/1.1 504 ");
     assert_int_equal(rig.socks.queued_bytes, 0);
     close(replica);
@@ -202,7 +187,7 @@ static void a_client_that_reads_nothing_is_cut_off_and_its_replica_not_blamed(vo
     (void)state;
     clock_set(now_us);
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
-    client = ask(&rig, GET, &replica, &which);
+    client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &which);
     rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
     for (unsigned stuck = 0; stuck < 100;) {
         ssize_t size = send(replica, piece, sizeof(piece), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -241,9 +226,9 @@ static void a_client_that_reads_slowly_is_not_cut_off(void **state)
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
     rig.rules.idle_ms = 3000;
     rig_publish(&rig);
-    client = ask(&rig, GET, &replica, &which);
-    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n");
-    rig_receive(&rig, client, text, TEXT_BYTES, "\r\n\r\n");
+    client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &which);
+    rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n", client,
+             "\r\n\r\n");
     while (got < total) {
         ssize_t size = sent < total ? send(replica, piece, sizeof(piece), MSG_DONTWAIT) : 0;
 
@@ -296,17 +281,17 @@ static void a_long_post_that_was_not_sent_goes_to_the_next_rank(void **state)
         }
         replica = rig_accept(&rig, &which);
         for (got = 0; got < size;) {
-            ssize_t some = recv(replica, text, TEXT_BYTES, MSG_DONTWAIT);
-            char *end = some > 0 && got == 0 ? memmem(text, (size_t)some, "\r\n\r\n", 4) : NULL;
+            ssize_t some = recv(replica, rig_text, sizeof(rig_text), MSG_DONTWAIT);
+            char *end = some > 0 && got == 0 ? memmem(rig_text, (size_t)some, "\r\n\r\n", 4) : NULL;
 
             assert_true(some != 0);
             got += some > 0 ? (size_t)some : 0;
-            got -= end ? (size_t)(end + 4 - text) : 0;
+            got -= end ? (size_t)(end + 4 - rig_text) : 0;
             loop_turn(&rig.loop, 0);
         }
         assert_int_equal(got, size);
-        rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        rig_receive(&rig, client, text, TEXT_BYTES, "\r\n\r\n");
+        rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                 client, "\r\n\r\n");
         assert_starts_with("HTTP/1.1 200 OK");
         close(replica);
         close(client);
@@ -325,17 +310,16 @@ static void a_put_with_its_body_is_sent_again_and_one_too_long_is_not(void **sta
 
     (void)state;
     rig_start(&rig, 2, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client, "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, TEXT_BYTES, "3\r\nabc\r\n");
-    rig_send(client, "2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n");
-    rig_receive(&rig, replica, text, TEXT_BYTES, "2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n");
+    client =
+        rig_ask(&rig, "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+                "3\r\nabc\r\n", &replica, &which);
+    rig_pass(&rig, client, "2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n", replica,
+             "2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n");
     close(replica);
     replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, TEXT_BYTES, "5\r\nabcde\r\n0\r\nX-Sum: 5\r\n\r\n");
-    rig_send(replica, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
-    rig_receive(&rig, client, text, TEXT_BYTES, "\r\n\r\n");
+    rig_receive(&rig, replica, rig_text, sizeof(rig_text), "5\r\nabcde\r\n0\r\nX-Sum: 5\r\n\r\n");
+    rig_pass(&rig, replica, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", client,
+             "\r\n\r\n");
     close(replica);
     rig_send(client, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n");
     replica = rig_accept(&rig, &which);
@@ -347,12 +331,12 @@ static void a_put_with_its_body_is_sent_again_and_one_too_long_is_not(void **sta
 
         sent += some > 0 ? (size_t)some : 0;
         loop_turn(&rig.loop, 0);
-        some = recv(replica, text, TEXT_BYTES, MSG_DONTWAIT);
+        some = recv(replica, rig_text, sizeof(rig_text), MSG_DONTWAIT);
         got += some > 0 ? (size_t)some : 0;
     }
     rig_turns(&rig, 5);
     close(replica);
-    rig_receive(&rig, client, text, TEXT_BYTES, "}");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
     assert_starts_with("HTTP/1.1 502 ");
     assert_nobody_comes(&rig);
     close(client);
@@ -368,12 +352,11 @@ static void a_replica_that_is_down_keeps_its_request_where_nobody_else_is_there(
 
     (void)state;
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
-    client = ask(&rig, GET, &replica, &which);
+    client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &which);
     segments_set_state(rig.states, rig.replicas[0].seat, 1, SEAT_DOWN);
     proxy_look(&rig.proxy);
     rig_turns(&rig, 5);
-    rig_send(replica, "HTTP/1.1 204 No Content\r\n\r\n");
-    rig_receive(&rig, client, text, TEXT_BYTES, "\r\n\r\n");
+    rig_pass(&rig, replica, "HTTP/1.1 204 No Content\r\n\r\n", client, "\r\n\r\n");
     assert_starts_with("HTTP/1.1 204 ");
     close(replica);
     close(client);
@@ -389,12 +372,11 @@ static void a_post_waits_for_a_replica_that_is_down_and_is_not_sent_twice(void *
 
     (void)state;
     rig_start(&rig, 3, TABLE_COMPAT_OFF);
-    client = ask(&rig, POST, &replica, &which);
+    client = rig_ask(&rig, POST, "\r\n\r\n", &replica, &which);
     segments_set_state(rig.states, rig.replicas[which].seat, 1, SEAT_DOWN);
     proxy_look(&rig.proxy);
     assert_nobody_comes(&rig);
-    rig_send(replica, "HTTP/1.1 204 No Content\r\n\r\n");
-    rig_receive(&rig, client, text, TEXT_BYTES, "\r\n\r\n");
+    rig_pass(&rig, replica, "HTTP/1.1 204 No Content\r\n\r\n", client, "\r\n\r\n");
     assert_starts_with("HTTP/1.1 204 ");
     close(replica);
     close(client);
@@ -411,12 +393,12 @@ static void an_answer_that_came_before_its_replica_died_is_delivered(void **stat
 
     (void)state;
     rig_start(&rig, 3, TABLE_COMPAT_OFF);
-    client = ask(&rig, POST, &replica, &which);
+    client = rig_ask(&rig, POST, "\r\n\r\n", &replica, &which);
     rig_send(replica, "HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\nlast");
     close(replica);
     segments_set_state(rig.states, rig.replicas[which].seat, 1, SEAT_DEAD);
     proxy_look(&rig.proxy);
-    rig_receive(&rig, client, text, TEXT_BYTES, "last");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "last");
     assert_starts_with("HTTP/1.1 201 ");
     close(client);
     rig_stop(&rig);
@@ -433,12 +415,12 @@ static void a_dead_replica_that_says_nothing_costs_a_post_502_soon(void **state)
     (void)state;
     clock_set(now_us);
     rig_start(&rig, 3, TABLE_COMPAT_OFF);
-    client = ask(&rig, POST, &replica, &which);
+    client = rig_ask(&rig, POST, "\r\n\r\n", &replica, &which);
     /* No FIN comes: its machine or its network is gone. */
     segments_set_state(rig.states, rig.replicas[which].seat, 1, SEAT_DEAD);
     proxy_look(&rig.proxy);
     pass(&rig, &now_us, 100);
-    rig_receive(&rig, client, text, TEXT_BYTES, "}");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
     assert_starts_with("HTTP/1.1 502 ");
     assert_nobody_comes(&rig);
     close(replica);
@@ -458,7 +440,7 @@ static void the_retry_budget_ends_retries_and_requests_fill_it_again(void **stat
     rig.proxy.budget_permille = 3000;
     for (int i = 0; i < 6; i++) {
         int replica;
-        int client = ask(&rig, GET, &replica, &which);
+        int client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &which);
 
         close(replica);
         rig_turns(&rig, 20);
@@ -470,7 +452,7 @@ static void the_retry_budget_ends_retries_and_requests_fill_it_again(void **stat
             retried++;
             close(again);
         }
-        rig_receive(&rig, client, text, TEXT_BYTES, "}");
+        rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
         assert_starts_with("HTTP/1.1 502 ");
         close(client);
     }
@@ -528,8 +510,8 @@ static void below_half_the_healthy_the_verdicts_of_probes_are_ignored(void **sta
         rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         replica = rig_accept(&rig, &which);
         seen[which] = true;
-        rig_send(replica, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
-        rig_receive(&rig, client, text, TEXT_BYTES, "\r\n\r\n");
+        rig_pass(&rig, replica, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", client,
+                 "\r\n\r\n");
         close(client);
         close(replica);
     }
@@ -550,15 +532,15 @@ static void a_host_of_thousands_of_bytes_in_an_old_request_is_no_harm(void **sta
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
     for (int size = 1; size <= 30000; size = size * 2 + 500) {
         int client = rig_client(&rig);
-        int length = snprintf(text, TEXT_BYTES, "GET http://%0*d.a/ HTTP/1.0\r\n\r\n", size, 0);
+        int length =
+            snprintf(rig_text, sizeof(rig_text), "GET http://%0*d.a/ HTTP/1.0\r\n\r\n", size, 0);
         int replica;
 
-        assert_int_equal(send(client, text, (size_t)length, 0), length);
+        assert_int_equal(send(client, rig_text, (size_t)length, 0), length);
         replica = rig_accept(&rig, &which);
-        rig_receive(&rig, replica, text, TEXT_BYTES, "\r\n\r\n");
+        rig_receive(&rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
         assert_has("\r\nX-Forwarded-Host: 0");
-        rig_send(replica, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
-        rig_receive(&rig, client, text, TEXT_BYTES, "");
+        rig_pass(&rig, replica, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", client, "");
         assert_starts_with("HTTP/1.1 204 ");
         close(replica);
         close(client);
@@ -577,25 +559,22 @@ static void a_client_that_resets_takes_its_request_back_and_one_that_ends_does_n
 
     (void)state;
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
-    client = ask(&rig, GET, &replica, &which);
+    client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &which);
     shutdown(client, SHUT_WR);
     rig_turns(&rig, 5);
-    rig_send(replica, "HTTP/1.1 204 No Content\r\n\r\n");
-    rig_receive(&rig, client, text, TEXT_BYTES, "");
+    rig_pass(&rig, replica, "HTTP/1.1 204 No Content\r\n\r\n", client, "");
     assert_starts_with("HTTP/1.1 204 No Content\r\nConnection: close\r\n");
     close(client);
     client = rig_client(&rig);
-    rig_send(client, GET);
-    rig_receive(&rig, replica, text, TEXT_BYTES, "\r\n\r\n");
-    rig_send(replica, "HTTP/1.1 200 OK\r\n\r\n");
-    rig_receive(&rig, client, text, TEXT_BYTES, "\r\n\r\n");
+    rig_pass(&rig, client, GET, replica, "\r\n\r\n");
+    rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\n\r\n", client, "\r\n\r\n");
     /* A unix socket that is closed is a reset for whoever writes to it. */
     close(client);
     for (int i = 0; i < 5; i++) {
         (void)!send(replica, piece, sizeof(piece), MSG_NOSIGNAL | MSG_DONTWAIT);
         rig_turns(&rig, 3);
     }
-    got = recv(replica, text, TEXT_BYTES, MSG_DONTWAIT);
+    got = recv(replica, rig_text, sizeof(rig_text), MSG_DONTWAIT);
     assert_true(got == 0 || (got < 0 && errno == ECONNRESET));
     assert_true(list_is_empty(&rig.proxy.all));
     close(replica);

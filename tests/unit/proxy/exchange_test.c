@@ -1,7 +1,5 @@
 #include "rig.h"
 
-#define TEXT_BYTES (64 * 1024)
-
 static void assert_starts_with(const char *text, const char *start)
 {
     if (strncmp(text, start, strlen(start)) != 0)
@@ -22,7 +20,6 @@ static void assert_has_not(const char *text, const char *part)
 
 static void a_request_reaches_its_replica_and_the_answer_comes_back(void **state)
 {
-    static char text[TEXT_BYTES];
     struct rig rig;
     unsigned which;
     int client;
@@ -30,22 +27,21 @@ static void a_request_reaches_its_replica_and_the_answer_comes_back(void **state
 
     (void)state;
     rig_start(&rig, 3, TABLE_COMPAT_ASSIGNMENT);
-    client = rig_client(&rig);
-    rig_send(client,
-             "GET /home?a=b HTTP/1.1\r\nHost: example.org\r\nConnection: X-Gone\r\nX-Gone: 1\r\n"
-             "X-Forwarded-For: 6.6.6.6\r\nX-Roost-Link: loopback=1\r\nX-Stays: yes\r\n\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-    assert_starts_with(text, "GET /home?a=b HTTP/1.1\r\nHost: example.org\r\n");
-    assert_has(text, "\r\nX-Stays: yes\r\n");
-    assert_has(text, "\r\nX-Forwarded-For: 127.0.0.1\r\n");
-    assert_has(text, "\r\nX-Request-ID: ");
-    assert_has_not(text, "X-Gone");
-    assert_has_not(text, "X-Roost");
-    rig_send(replica,
-             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nKeep-Alive: 3\r\nX-Own: 1\r\n\r\nhello");
-    rig_receive(&rig, client, text, sizeof(text), "hello");
-    assert_starts_with(text, "HTTP/1.1 200 OK\r\nX-Own: 1\r\nContent-Length: 5\r\n\r\nhello");
+    client =
+        rig_ask(&rig,
+                "GET /home?a=b HTTP/1.1\r\nHost: example.org\r\nConnection: X-Gone\r\nX-Gone: 1\r\n"
+                "X-Forwarded-For: 6.6.6.6\r\nX-Roost-Link: loopback=1\r\nX-Stays: yes\r\n\r\n",
+                "\r\n\r\n", &replica, &which);
+    assert_starts_with(rig_text, "GET /home?a=b HTTP/1.1\r\nHost: example.org\r\n");
+    assert_has(rig_text, "\r\nX-Stays: yes\r\n");
+    assert_has(rig_text, "\r\nX-Forwarded-For: 127.0.0.1\r\n");
+    assert_has(rig_text, "\r\nX-Request-ID: ");
+    assert_has_not(rig_text, "X-Gone");
+    assert_has_not(rig_text, "X-Roost");
+    rig_pass(&rig, replica,
+             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nKeep-Alive: 3\r\nX-Own: 1\r\n\r\nhello",
+             client, "hello");
+    assert_starts_with(rig_text, "HTTP/1.1 200 OK\r\nX-Own: 1\r\nContent-Length: 5\r\n\r\nhello");
     assert_int_equal(rig.proxy.outbounds.idle_count, 1);
     assert_int_equal(atomic_load(&rig.counts->requests), 1);
     assert_int_equal(atomic_load(&rig.counts->in_flight), 0);
@@ -58,7 +54,6 @@ static void a_request_reaches_its_replica_and_the_answer_comes_back(void **state
 
 static void one_key_always_reaches_one_replica_over_one_connection(void **state)
 {
-    static char text[TEXT_BYTES];
     struct rig rig;
     unsigned which;
     int client;
@@ -70,9 +65,8 @@ static void one_key_always_reaches_one_replica_over_one_connection(void **state)
     rig_send(client, "GET /1 HTTP/1.1\r\nHost: a\r\nX-Request-ID: 4711\r\n\r\n");
     replica = rig_accept(&rig, &which);
     for (int i = 0; i < 20; i++) {
-        rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-        rig_send(replica, "HTTP/1.1 204 No Content\r\n\r\n");
-        rig_receive(&rig, client, text, sizeof(text), "\r\n\r\n");
+        rig_receive(&rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
+        rig_pass(&rig, replica, "HTTP/1.1 204 No Content\r\n\r\n", client, "\r\n\r\n");
         rig_send(client, "GET /n HTTP/1.1\r\nHost: a\r\nX-Request-ID: 4711\r\n\r\n");
     }
     close(client);
@@ -82,7 +76,6 @@ static void one_key_always_reaches_one_replica_over_one_connection(void **state)
 
 static void pipelined_requests_are_answered_in_order(void **state)
 {
-    static char text[TEXT_BYTES];
     struct rig rig;
     unsigned which;
     int client;
@@ -90,23 +83,21 @@ static void pipelined_requests_are_answered_in_order(void **state)
 
     (void)state;
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: "
+    client = rig_ask(&rig,
+                     "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: "
                      "a\r\nContent-Length: 3\r\n\r\nabc"
-                     "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-    assert_starts_with(text, "GET /1 ");
-    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
-    rig_receive(&rig, replica, text, sizeof(text), "abc");
-    assert_starts_with(text, "POST /2 ");
-    rig_send(replica, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n2\r\n0\r\n\r\n");
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-    assert_starts_with(text, "GET /3 ");
-    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3");
-    rig_receive(&rig, client, text, sizeof(text), "\r\n\r\n3");
-    assert_has(text, "\r\n\r\n1HTTP/1.1 200 OK\r\nTransfer-Encoding: "
-                     "chunked\r\n\r\n1\r\n2\r\n0\r\n\r\nHTTP/1.1 200");
+                     "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n",
+                     "\r\n\r\n", &replica, &which);
+    assert_starts_with(rig_text, "GET /1 ");
+    rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", replica, "abc");
+    assert_starts_with(rig_text, "POST /2 ");
+    rig_pass(&rig, replica,
+             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n2\r\n0\r\n\r\n", replica,
+             "\r\n\r\n");
+    assert_starts_with(rig_text, "GET /3 ");
+    rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3", client, "\r\n\r\n3");
+    assert_has(rig_text, "\r\n\r\n1HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+                         "chunked\r\n\r\n1\r\n2\r\n0\r\n\r\nHTTP/1.1 200");
     close(client);
     close(replica);
     rig_stop(&rig);
@@ -114,7 +105,6 @@ static void pipelined_requests_are_answered_in_order(void **state)
 
 static void a_dead_owner_is_passed_over_and_gets_its_keys_back(void **state)
 {
-    static char text[TEXT_BYTES];
     unsigned owner;
     unsigned second;
     unsigned again;
@@ -124,19 +114,17 @@ static void a_dead_owner_is_passed_over_and_gets_its_keys_back(void **state)
 
     (void)state;
     rig_start(&rig, 3, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n");
-    replica = rig_accept(&rig, &owner);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    client = rig_ask(&rig, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n", "\r\n\r\n",
+                     &replica, &owner);
     /* The replica dies with the request in its hands: it is an idempotent one. */
     segments_set_state(rig.states, rig.replicas[owner].seat, 1, SEAT_DEAD);
     close(replica);
     replica = rig_accept(&rig, &second);
     assert_int_not_equal(owner, second);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    rig_receive(&rig, client, text, sizeof(text), "\r\n\r\n");
-    assert_starts_with(text, "HTTP/1.1 200 OK");
+    rig_receive(&rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
+    rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+             client, "\r\n\r\n");
+    assert_starts_with(rig_text, "HTTP/1.1 200 OK");
     close(replica);
     /* It comes back under its name. */
     rig.replicas[owner].incarnation = 2;
@@ -153,7 +141,6 @@ static void a_dead_owner_is_passed_over_and_gets_its_keys_back(void **state)
 /* Many requests were with one replica when it died: more than the budget has tokens for. */
 static void a_death_costs_nothing_even_when_the_budget_is_spent(void **state)
 {
-    static char text[TEXT_BYTES];
     unsigned owner;
     unsigned second;
     struct rig rig;
@@ -162,10 +149,8 @@ static void a_death_costs_nothing_even_when_the_budget_is_spent(void **state)
 
     (void)state;
     rig_start(&rig, 3, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n");
-    replica = rig_accept(&rig, &owner);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    client = rig_ask(&rig, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n", "\r\n\r\n",
+                     &replica, &owner);
     rig.proxy.budget_permille = 0;
     close(replica);
     rig_turns(&rig, 3);
@@ -175,9 +160,9 @@ static void a_death_costs_nothing_even_when_the_budget_is_spent(void **state)
     proxy_look(&rig.proxy);
     replica = rig_accept(&rig, &second);
     assert_int_not_equal(owner, second);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
-    rig_receive(&rig, client, text, sizeof(text), "ok");
+    rig_receive(&rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
+    rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+             client, "ok");
     close(replica);
     close(client);
     rig_stop(&rig);
@@ -185,7 +170,6 @@ static void a_death_costs_nothing_even_when_the_budget_is_spent(void **state)
 
 static void without_a_verdict_a_spent_budget_is_a_502(void **state)
 {
-    static char text[TEXT_BYTES];
     struct rig rig;
     unsigned which;
     int client;
@@ -193,21 +177,17 @@ static void without_a_verdict_a_spent_budget_is_a_502(void **state)
 
     (void)state;
     rig_start(&rig, 3, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    client = rig_ask(&rig, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\n", &replica, &which);
     rig.proxy.budget_permille = 0;
     close(replica);
-    rig_receive(&rig, client, text, sizeof(text), "}");
-    assert_starts_with(text, "HTTP/1.1 502 ");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
+    assert_starts_with(rig_text, "HTTP/1.1 502 ");
     close(client);
     rig_stop(&rig);
 }
 
 static void a_post_that_was_sent_is_never_sent_twice(void **state)
 {
-    static char text[TEXT_BYTES];
     struct rig rig;
     unsigned which;
     int client;
@@ -215,13 +195,11 @@ static void a_post_that_was_sent_is_never_sent_twice(void **state)
 
     (void)state;
     rig_start(&rig, 3, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "hi");
+    client = rig_ask(&rig, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", "hi",
+                     &replica, &which);
     close(replica);
-    rig_receive(&rig, client, text, sizeof(text), "}");
-    assert_starts_with(text, "HTTP/1.1 502 ");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
+    assert_starts_with(rig_text, "HTTP/1.1 502 ");
     for (unsigned i = 0; i < rig.count; i++)
         assert_int_equal(accept4(rig.listeners[i], NULL, NULL, SOCK_NONBLOCK), -1);
     assert_int_equal(atomic_load(&rig.counts->seats[10 + which].failures), 1);
@@ -231,7 +209,6 @@ static void a_post_that_was_sent_is_never_sent_twice(void **state)
 
 static void a_post_that_was_not_sent_goes_to_the_next_rank(void **state)
 {
-    static char text[TEXT_BYTES];
     struct rig rig;
     unsigned which;
     int refusals = 0;
@@ -248,10 +225,10 @@ static void a_post_that_was_not_sent_goes_to_the_next_rank(void **state)
         rig_send(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
         replica = rig_accept(&rig, &which);
         assert_int_equal(which, 2);
-        rig_receive(&rig, replica, text, sizeof(text), "hi");
-        rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        rig_receive(&rig, client, text, sizeof(text), "\r\n\r\n");
-        assert_starts_with(text, "HTTP/1.1 200 OK");
+        rig_receive(&rig, replica, rig_text, sizeof(rig_text), "hi");
+        rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                 client, "\r\n\r\n");
+        assert_starts_with(rig_text, "HTTP/1.1 200 OK");
         close(replica);
         close(client);
     }
@@ -264,7 +241,6 @@ static void a_post_that_was_not_sent_goes_to_the_next_rank(void **state)
 
 static void with_no_replica_the_answer_is_503_and_says_when_to_come_again(void **state)
 {
-    static char text[TEXT_BYTES];
     struct rig rig;
     int client;
 
@@ -273,18 +249,17 @@ static void with_no_replica_the_answer_is_503_and_says_when_to_come_again(void *
     segments_set_state(rig.states, 10, 1, SEAT_DEAD);
     segments_set_state(rig.states, 11, 1, SEAT_STARTING);
     client = rig_client(&rig);
-    rig_send(client, "GET /home HTTP/1.1\r\nHost: a\r\n\r\n");
-    rig_receive(&rig, client, text, sizeof(text), "}");
-    assert_starts_with(text, "HTTP/1.1 503 Service Unavailable\r\n");
-    assert_has(text, "\r\nRetry-After: 1\r\n");
-    assert_has(text, "{\"message\":\"<Error> no replica is available\",\"status\":\"failure\"}");
+    rig_pass(&rig, client, "GET /home HTTP/1.1\r\nHost: a\r\n\r\n", client, "}");
+    assert_starts_with(rig_text, "HTTP/1.1 503 Service Unavailable\r\n");
+    assert_has(rig_text, "\r\nRetry-After: 1\r\n");
+    assert_has(rig_text,
+               "{\"message\":\"<Error> no replica is available\",\"status\":\"failure\"}");
     close(client);
     rig_stop(&rig);
 }
 
 static void an_unknown_path_is_answered_as_the_assignment_wants(void **state)
 {
-    static char text[TEXT_BYTES];
     struct rig rig;
     unsigned which;
     int client;
@@ -292,23 +267,19 @@ static void an_unknown_path_is_answered_as_the_assignment_wants(void **state)
 
     (void)state;
     rig_start(&rig, 1, TABLE_COMPAT_ASSIGNMENT);
-    client = rig_client(&rig);
-    rig_send(client, "GET /other?x=1 HTTP/1.1\r\nHost: a\r\n\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-    rig_send(replica, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope");
-    rig_receive(&rig, client, text, sizeof(text), "}");
-    assert_starts_with(text, "HTTP/1.1 400 Bad Request\r\n");
-    assert_has(text, "{\"message\":\"<Error> '/other' endpoint does not exist in server "
-                     "replicas\",\"status\":\"failure\"}");
-    assert_has_not(text, "nope");
+    client =
+        rig_ask(&rig, "GET /other?x=1 HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\n", &replica, &which);
+    rig_pass(&rig, replica, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope", client, "}");
+    assert_starts_with(rig_text, "HTTP/1.1 400 Bad Request\r\n");
+    assert_has(rig_text, "{\"message\":\"<Error> '/other' endpoint does not exist in server "
+                         "replicas\",\"status\":\"failure\"}");
+    assert_has_not(rig_text, "nope");
     assert_int_equal(atomic_load(&rig.counts->seats[10].not_found), 1);
-    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-    rig_send(replica, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope");
-    rig_receive(&rig, client, text, sizeof(text), "latencies\n");
-    assert_starts_with(text, "HTTP/1.1 200 OK\r\n");
-    assert_has(text, "\r\n\r\nLoad balancer is active.");
+    rig_pass(&rig, client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", replica, "\r\n\r\n");
+    rig_pass(&rig, replica, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope", client,
+             "latencies\n");
+    assert_starts_with(rig_text, "HTTP/1.1 200 OK\r\n");
+    assert_has(rig_text, "\r\n\r\nLoad balancer is active.");
     close(client);
     close(replica);
     rig_stop(&rig);
@@ -316,7 +287,6 @@ static void an_unknown_path_is_answered_as_the_assignment_wants(void **state)
 
 static void a_replica_that_is_down_hands_back_what_it_has_not_answered(void **state)
 {
-    static char text[TEXT_BYTES];
     unsigned owner;
     unsigned second;
     struct rig rig;
@@ -326,19 +296,16 @@ static void a_replica_that_is_down_hands_back_what_it_has_not_answered(void **st
 
     (void)state;
     rig_start(&rig, 3, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n");
-    stopped = rig_accept(&rig, &owner);
-    rig_receive(&rig, stopped, text, sizeof(text), "\r\n\r\n");
+    client = rig_ask(&rig, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n", "\r\n\r\n",
+                     &stopped, &owner);
     segments_set_state(rig.states, rig.replicas[owner].seat, 1, SEAT_DOWN);
     /* The budget is against storms of failures; this one costs nothing. */
     rig.proxy.budget_permille = 0;
     proxy_look(&rig.proxy);
     replica = rig_accept(&rig, &second);
     assert_int_not_equal(owner, second);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    rig_receive(&rig, client, text, sizeof(text), "ok");
+    rig_receive(&rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
+    rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", client, "ok");
     close(stopped);
     close(replica);
     close(client);
@@ -347,7 +314,6 @@ static void a_replica_that_is_down_hands_back_what_it_has_not_answered(void **st
 
 static void a_tunnel_carries_both_ways_and_ends_one_way_at_a_time(void **state)
 {
-    static char text[TEXT_BYTES];
     struct rig rig;
     unsigned which;
     int client;
@@ -355,27 +321,24 @@ static void a_tunnel_carries_both_ways_and_ends_one_way_at_a_time(void **state)
 
     (void)state;
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client, "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                     "Sec-WebSocket-Key: x\r\n\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-    assert_has(text, "\r\nUpgrade: websocket\r\n");
-    assert_has(text, "\r\nConnection: Upgrade\r\n");
-    rig_send(replica, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
-                      "Upgrade\r\n\r\nfirst");
-    rig_receive(&rig, client, text, sizeof(text), "first");
-    assert_has(text, "\r\nConnection: Upgrade\r\n");
-    rig_send(client, "ping");
-    rig_receive(&rig, replica, text, sizeof(text), "ping");
-    rig_send(replica, "pong");
-    rig_receive(&rig, client, text, sizeof(text), "pong");
+    client = rig_ask(&rig,
+                     "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                     "Sec-WebSocket-Key: x\r\n\r\n",
+                     "\r\n\r\n", &replica, &which);
+    assert_has(rig_text, "\r\nUpgrade: websocket\r\n");
+    assert_has(rig_text, "\r\nConnection: Upgrade\r\n");
+    rig_pass(&rig, replica,
+             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+             "Upgrade\r\n\r\nfirst",
+             client, "first");
+    assert_has(rig_text, "\r\nConnection: Upgrade\r\n");
+    rig_pass(&rig, client, "ping", replica, "ping");
+    rig_pass(&rig, replica, "pong", client, "pong");
     shutdown(client, SHUT_WR);
-    rig_receive(&rig, replica, text, sizeof(text), "");
-    rig_send(replica, "still here");
-    rig_receive(&rig, client, text, sizeof(text), "still here");
+    rig_receive(&rig, replica, rig_text, sizeof(rig_text), "");
+    rig_pass(&rig, replica, "still here", client, "still here");
     close(replica);
-    rig_receive(&rig, client, text, sizeof(text), "");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "");
     rig_turns(&rig, 4);
     assert_int_equal(rig.inbounds.count, 0);
     assert_true(list_is_empty(&rig.proxy.all));
@@ -386,7 +349,6 @@ static void a_tunnel_carries_both_ways_and_ends_one_way_at_a_time(void **state)
 /* Not only WebSocket: whatever a client asks for and a replica agrees to. */
 static void another_protocol_is_switched_to_when_the_replica_agrees(void **state)
 {
-    static char text[TEXT_BYTES];
     struct rig rig;
     unsigned which;
     int client;
@@ -394,17 +356,15 @@ static void another_protocol_is_switched_to_when_the_replica_agrees(void **state
 
     (void)state;
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client,
-             "POST /attach HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-    assert_has(text, "\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n");
-    rig_send(replica, "HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\nhi");
-    rig_receive(&rig, client, text, sizeof(text), "hi");
-    assert_has(text, "\r\nUpgrade: tcp\r\n");
-    rig_send(client, "raw \x01\x02");
-    rig_receive(&rig, replica, text, sizeof(text), "raw \x01\x02");
+    client = rig_ask(
+        &rig, "POST /attach HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
+        "\r\n\r\n", &replica, &which);
+    assert_has(rig_text, "\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n");
+    rig_pass(&rig, replica,
+             "HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\nhi", client,
+             "hi");
+    assert_has(rig_text, "\r\nUpgrade: tcp\r\n");
+    rig_pass(&rig, client, "raw \x01\x02", replica, "raw \x01\x02");
     close(replica);
     close(client);
     rig_stop(&rig);
@@ -414,7 +374,6 @@ static void another_protocol_is_switched_to_when_the_replica_agrees(void **state
 static void a_slow_reader_holds_the_sender_back(void **state)
 {
     static char piece[256 * 1024];
-    static char text[TEXT_BYTES];
     const size_t total = 32 << 20;
     size_t sent = 0;
     size_t got = 0;
@@ -426,13 +385,10 @@ static void a_slow_reader_holds_the_sender_back(void **state)
 
     (void)state;
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-    snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", total);
-    rig_send(replica, text);
-    rig_receive(&rig, client, text, sizeof(text), "\r\n\r\n");
+    client = rig_ask(&rig, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\n", &replica, &which);
+    snprintf(rig_text, sizeof(rig_text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", total);
+    rig_send(replica, rig_text);
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "\r\n\r\n");
     while (got < total) {
         size_t left = total - sent < sizeof(piece) ? total - sent : sizeof(piece);
         ssize_t size = left ? send(replica, piece, left, MSG_NOSIGNAL) : 0;
@@ -455,7 +411,6 @@ static void a_slow_reader_holds_the_sender_back(void **state)
 
 static void nothing_is_allocated_in_steady_state(void **state)
 {
-    static char text[TEXT_BYTES];
     uint64_t before = 0;
     struct rig rig;
     unsigned which;
@@ -475,9 +430,9 @@ static void nothing_is_allocated_in_steady_state(void **state)
             receives = rig.socks.receives;
             sends = rig.socks.sends;
         }
-        rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
-        rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-        rig_receive(&rig, client, text, sizeof(text), "hello");
+        rig_receive(&rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
+        rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", client,
+                 "hello");
         rig_send(client, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
     }
     assert_int_equal(memory_allocations(), before);
@@ -566,7 +521,7 @@ static void fake_begin(struct rig *rig, struct fake_stream *fake, const char *te
 
     from.peer = from.ip;
     *fake = (struct fake_stream){.stream.calls = &fake_calls};
-    buffer_init(&fake->answer, TEXT_BYTES);
+    buffer_init(&fake->answer, RIG_TEXT_BYTES);
     assert_int_equal(h1_parse_request(view_of(text), &limits, &scanned, &head).result, H1_DONE);
     exchange_begin(&rig->proxy, &fake->stream, &head, &from);
 }
@@ -582,7 +537,6 @@ static void fake_expect(struct rig *rig, struct fake_stream *fake, const char *a
 
 static void three_interleaved_streams_of_one_inbound_each_get_their_own_answer(void **state)
 {
-    static char text[TEXT_BYTES];
     struct fake_stream streams[3];
     int replicas[3];
     struct rig rig;
@@ -613,10 +567,10 @@ static void three_interleaved_streams_of_one_inbound_each_get_their_own_answer(v
     assert_int_equal(streams[0].consumed, 4);
     assert_int_equal(streams[2].consumed, 4);
 
-    rig_receive(&rig, replicas[0], text, sizeof(text), "A1A2");
-    assert_starts_with(text, "POST /0 ");
-    rig_receive(&rig, replicas[2], text, sizeof(text), "2\r\nC1\r\n2\r\nC2\r\n0\r\n\r\n");
-    assert_starts_with(text, "PUT /2 ");
+    rig_receive(&rig, replicas[0], rig_text, sizeof(rig_text), "A1A2");
+    assert_starts_with(rig_text, "POST /0 ");
+    rig_receive(&rig, replicas[2], rig_text, sizeof(rig_text), "2\r\nC1\r\n2\r\nC2\r\n0\r\n\r\n");
+    assert_starts_with(rig_text, "PUT /2 ");
     rig_send(replicas[2], "HTTP/1.1 202 Accepted\r\nContent-Length: 3\r\n\r\ntwo");
     rig_send(replicas[1], "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none");
     rig_send(replicas[0], "HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\nzero");

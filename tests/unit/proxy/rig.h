@@ -31,6 +31,10 @@
 
 #define RIG_REPLICAS_MAX 8
 #define RIG_TURNS_MAX    2000
+#define RIG_TEXT_BYTES   (1024 * 1024)
+
+/* What was received last by rig_ask() or rig_pass(). */
+static char rig_text[RIG_TEXT_BYTES];
 
 struct rig {
     struct loop loop;
@@ -275,4 +279,23 @@ static inline void rig_receive(struct rig *rig, int fd, char *text, size_t capac
             rig_turn(rig);
     }
     fail_msg("waited in vain for \"%s\", got \"%s\"", end, text);
+}
+
+/* One end says something; it has come to the other end, up to `end`. */
+static inline void rig_pass(struct rig *rig, int from, const char *said, int to, const char *end)
+{
+    rig_send(from, said);
+    rig_receive(rig, to, rig_text, sizeof(rig_text), end);
+}
+
+/* A client of its own asks; the replica that got it has read up to `end`. */
+static inline int rig_ask(struct rig *rig, const char *request, const char *end, int *replica,
+                          unsigned *which)
+{
+    int client = rig_client(rig);
+
+    rig_send(client, request);
+    *replica = rig_accept(rig, which);
+    rig_receive(rig, *replica, rig_text, sizeof(rig_text), end);
+    return client;
 }
