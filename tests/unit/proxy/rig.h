@@ -33,8 +33,7 @@
 #define RIG_TURNS_MAX    2000
 #define RIG_TEXT_BYTES   (1024 * 1024)
 
-/* What was received last by rig_ask() or rig_pass(). */
-static char rig_text[RIG_TEXT_BYTES];
+static char rig_text[RIG_TEXT_BYTES]; /* what rig_ask() or rig_pass() received last */
 
 struct rig {
     struct loop loop;
@@ -285,7 +284,7 @@ static inline void rig_receive(struct rig *rig, int fd, char *text, size_t capac
 static inline void rig_pass(struct rig *rig, int from, const char *said, int to, const char *end)
 {
     rig_send(from, said);
-    rig_receive(rig, to, rig_text, sizeof(rig_text), end);
+    rig_receive(rig, to, rig_text, RIG_TEXT_BYTES, end);
 }
 
 /* A client of its own asks; the replica that got it has read up to `end`. */
@@ -296,6 +295,6 @@ static inline int rig_ask(struct rig *rig, const char *request, const char *end,
 
     rig_send(client, request);
     *replica = rig_accept(rig, which);
-    rig_receive(rig, *replica, rig_text, sizeof(rig_text), end);
+    rig_receive(rig, *replica, rig_text, RIG_TEXT_BYTES, end);
     return client;
 }
