@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help native deps deps-test build up up-native image down restart logs clean check test test-long lint install bench bench-balance profile bench-load experiments
+.PHONY: help native deps deps-test build up up-native image down restart logs clean check test test-long lint install bench bench-balance bench-heal profile bench-load experiments
 
 help:
 	@echo 'make up          builds and starts roost on port 5000, three sample replicas behind it'
@@ -16,6 +16,7 @@ help:
 	@echo 'make lint        layers, names, format, clang-tidy'
 	@echo 'make bench       beside HAProxy and nginx; FIXTURES= PEERS= ROUNDS= choose; make profile'
 	@echo 'make bench-balance  every hash scheme: look-up, build, change, memory'
+	@echo 'make bench-heal  how soon what dies or hangs is passed over and back; KILLS=20 HANGS=10'
 	@echo 'make experiments the course'"'"'s four, for real: build/experiments/report.html; OUT= elsewhere'
 	@echo 'make install     into PREFIX=/usr/local'
 	@echo 'make deps        what build and run need, from apt; make deps-test what the tests need'
@@ -84,6 +85,9 @@ bench-balance: native
 bench: build
 	@tools/deps.sh bench
 	@/usr/bin/python3 tools/bench.py
+
+bench-heal: build
+	@/usr/bin/python3 tools/bench_heal.py
 
 profile: build
 	@tools/deps.sh profile

@@ -46,15 +46,20 @@ def first_match(path, pattern):
     return found.group(1).strip('"') if found else "unknown"
 
 
-def machine(place, rounds, seconds, peers):
-    versions = ", ".join(f"{name} {version_of(name)}" for name in peers if version_of(name))
+def hardware():
     memory_kb = int(first_match("/proc/meminfo", r"MemTotal:\s+(\d+)"))
     processor = first_match("/proc/cpuinfo", r"model name\s*:\s*(.*)")
     system = first_match("/etc/os-release", r"^PRETTY_NAME=(.*)")
     return (
         f"{os.cpu_count()} × {processor}, {memory_kb / 1048576:.0f} GiB, "
-        f"kernel {platform.release()}, {system}; {place}. "
-        f"{versions}. {rounds} alternated rounds of {seconds:g} s each.\n"
+        f"kernel {platform.release()}, {system}"
+    )
+
+
+def machine(place, rounds, seconds, peers):
+    versions = ", ".join(f"{name} {version_of(name)}" for name in peers if version_of(name))
+    return (
+        f"{hardware()}; {place}. {versions}. {rounds} alternated rounds of {seconds:g} s each.\n"
     )
 
 

@@ -2,12 +2,14 @@
 
 import os
 import random
+import re
 import signal
+import subprocess
 import time
 
 import pytest
 
-from balancer import BINARY, wait_until
+from balancer import BINARY, ROOT, wait_until
 from load import Background
 
 ROUNDS = 3
@@ -220,3 +222,20 @@ def test_a_healed_replica_warms_up_where_that_is_wanted(start):
     wait_until(lambda: all_up(roost, 2), 5)
     late = sum(name[-1] in roost.get("/home").json()["message"] for _ in range(100))
     assert early < 40 < late + 10, (early, late)
+
+
+def test_the_measurement_of_healing_measures():
+    """`make bench-heal`, small."""
+    environment = {"ROOST": BINARY, "KILLS": 2, "HANGS": 1, "RATE": 200, "FIXTURES": "process"}
+    done = subprocess.run(
+        ["/usr/bin/python3", ROOT / "tools" / "bench_heal.py", "--print"],
+        env={**os.environ, **{name: str(value) for name, value in environment.items()}},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = re.findall(r"^\| (process, .*?) \| (\d+) \| (.*) \|$", done.stdout, re.M)
+    assert [int(count) for _, count, _ in rows] == [2, 2, 2, 1, 1, 1], done.stdout
+    for title, _, figures in rows:
+        least, median, p99, most = (int(figure.replace(",", "")) for figure in figures.split(" | "))
+        assert 0 <= least <= median <= p99 <= most < 15000, title
+    assert re.search(r"^\| process \| [\d,]+ \| 0 \| \d+ \| 0 \|$", done.stdout, re.M), done.stdout
