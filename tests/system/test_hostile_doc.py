@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hostile import answers, requests
+from hostile import answers, oracles, requests
 from hostile.sweep import ANSWERS, REQUESTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +31,14 @@ def test_the_number_of_swept_places_and_cves_is_the_true_one():
     assert f"256 × {len(REQUESTS)} requests and 256 × {len(ANSWERS)} answers" in TEXT
     cases = [case for table in (requests, answers) for cases in table.FAMILIES.values() for case in cases]
     assert f"{len({c.source for c in cases if c.source.startswith('CVE')})} CVEs" in TEXT
+
+
+def test_the_numbers_before_real_servers_are_the_true_ones():
+    rows = [("Node.js, reading what came", oracles.NODE_READING, oracles.SERVED)]
+    rows += [(f"{name}, as origin", table, oracles.SENT) for name, table in oracles.ORIGINS.items()]
+    for name, excuses, cases in rows:
+        refused = oracles.count_excused(excuses, cases)
+        assert f"| {name} | {len(cases)} | {refused} | 0 | 0 |" in TEXT
 
 
 def calls_of(name):

@@ -1,0 +1,1 @@
+"""Other readers of HTTP/1.1."""
