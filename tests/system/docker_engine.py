@@ -3,7 +3,9 @@ its own socket and no rules in the firewall. (`--bridge=none` would take the bri
 away.) Needs root and Debian's docker.io.
 """
 
+import collections
 import contextlib
+import ctypes
 import http.client
 import io
 import json
@@ -12,6 +14,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tarfile
 import tempfile
@@ -183,11 +186,74 @@ def image_files():
     return buffer.getvalue()
 
 
+class Wire:
+    """Sees each POST that leaves for a container of a network, on the bridge itself: .sent counts
+    them by their request line, one that was sent again by TCP alone once."""
+
+    BUFFER_BYTES = 64 << 20
+    ALL_PROTOCOLS = 3
+    OUTGOING = 4
+    SO_ATTACH_FILTER = 26
+    SO_RCVBUFFORCE = 33
+    SOL_PACKET, PACKET_STATISTICS = 263, 6
+    # In the kernel, on what begins with the IP header: TCP whose payload begins with "POST".
+    FILTER = (
+        (0x30, 0, 0, 9),  # A = protocol
+        (0x15, 0, 8, socket.IPPROTO_TCP),
+        (0xB1, 0, 0, 0),  # X = bytes of the IP header
+        (0x50, 0, 0, 12),  # A = bytes of the TCP header
+        (0x54, 0, 0, 0xF0),
+        (0x74, 0, 0, 2),
+        (0x0C, 0, 0, 0),  # X = where the payload is
+        (0x07, 0, 0, 0),
+        (0x40, 0, 0, 0),  # A = its first four bytes
+        (0x15, 1, 0, 0x504F5354),
+        (0x06, 0, 0, 0),
+        (0x06, 0, 0, 0xFFFF),
+    )  # fmt: skip
+
+    def __init__(self, engine, network="roost"):
+        self.interface = f"br-{engine.do('GET', f'/networks/{network}')['Id'][:12]}"
+        self.sent = collections.Counter()
+        self.socket = None
+
+    def __enter__(self):
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, self.SO_RCVBUFFORCE, self.BUFFER_BYTES)
+        code = b"".join(struct.pack("HBBI", *step) for step in self.FILTER)
+        kept = ctypes.create_string_buffer(code)
+        program = struct.pack("HL", len(self.FILTER), ctypes.addressof(kept))
+        self.socket.setsockopt(socket.SOL_SOCKET, self.SO_ATTACH_FILTER, program)
+        self.socket.bind((self.interface, self.ALL_PROTOCOLS))
+        self.socket.setblocking(False)
+        return self
+
+    def __exit__(self, *_):
+        seen = set()
+        while True:
+            try:
+                packet, (_, _, kind, *_) = self.socket.recvfrom(65536)
+            except BlockingIOError:
+                break
+            tcp = (packet[0] & 15) * 4
+            # Both addresses, both ports, the place in the stream.
+            piece = packet[12:20] + packet[tcp : tcp + 8]
+            if kind != self.OUTGOING or piece in seen:
+                continue
+            seen.add(piece)
+            text = packet[tcp + (packet[tcp + 12] >> 4) * 4 :]
+            self.sent[text.split(b"\r\n", 1)[0].decode()] += 1
+        statistics = self.socket.getsockopt(self.SOL_PACKET, self.PACKET_STATISTICS, 8)
+        self.socket.close()
+        assert struct.unpack("II", statistics)[1] == 0, "packets went by unseen"
+
+
 class Load:
     """`roost load` at a steady rate while something happens; .result is what it counted."""
 
-    def __init__(self, url, rate):
-        self.command = [BINARY, "load", url, "--rate", rate, "--duration", "600s", "--json", "-q"]
+    def __init__(self, url, rate, *flags):
+        steady = ("--rate", rate, "--duration", "600s", "--json", "-q")
+        self.command = [BINARY, "load", url, *steady, *flags]
         self.result = None
 
     def __enter__(self):
