@@ -10,6 +10,7 @@
 
 #define WATCH_S      1
 #define PERCENT      100.0
+#define MEBIBYTE     (1024.0 * 1024.0)
 #define MINUTE_S     60
 #define HOUR_S       3600
 #define DAY_S        86400
@@ -104,6 +105,22 @@ static void add_number(struct ctl_table *table, const json_t *replica, const cha
     ctl_table_add_json(table, json_object_get(replica, key));
 }
 
+/* As `docker stats` shows it. */
+static void add_usage(struct ctl_table *table, const json_t *replica)
+{
+    const json_t *percent = json_object_get(replica, "cpu_percent");
+    const json_t *memory = json_object_get(replica, "memory_bytes");
+
+    if (json_is_number(percent))
+        ctl_table_add(table, "%.1f", json_number_value(percent));
+    else
+        ctl_table_add(table, "-");
+    if (json_is_integer(memory))
+        ctl_table_add(table, "%.1f", (double)json_integer_value(memory) / MEBIBYTE);
+    else
+        ctl_table_add(table, "-");
+}
+
 static void add_replica(struct ctl_table *table, const json_t *replica)
 {
     const json_t *share = json_object_get(replica, "share");
@@ -121,6 +138,7 @@ static void add_replica(struct ctl_table *table, const json_t *replica)
     add_number(table, replica, "failures");
     add_number(table, replica, "p50_ms");
     add_number(table, replica, "p99_ms");
+    add_usage(table, replica);
     add_number(table, replica, "restarts");
     add_number(table, replica, "pid");
     ctl_table_add(table, "%s", text_of(replica, "address"));
@@ -129,9 +147,10 @@ static void add_replica(struct ctl_table *table, const json_t *replica)
 
 static void print_service(const json_t *service)
 {
-    static const char *const names[] = {
-        "REPLICA", "STATE",   ">WEIGHT",   ">SHARE", ">REQUESTS", ">IN FLIGHT", ">FAILURES",
-        ">P50 MS", ">P99 MS", ">RESTARTS", ">PID",   "ADDRESS",   "REASON",     NULL};
+    static const char *const names[] = {"REPLICA",   "STATE",      ">WEIGHT",   ">SHARE",
+                                        ">REQUESTS", ">IN FLIGHT", ">FAILURES", ">P50 MS",
+                                        ">P99 MS",   ">CPU %",     ">MEM MIB",  ">RESTARTS",
+                                        ">PID",      "ADDRESS",    "REASON",    NULL};
     static const char *const groups[] = {"replicas", "arriving", "leaving"};
     struct ctl_table table;
     json_t *replica;

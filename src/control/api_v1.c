@@ -198,6 +198,18 @@ static json_t *text_or_null(const char *text)
     return text[0] ? json_string(text) : json_null();
 }
 
+static void set_usage(json_t *json, const struct replica_usage *usage)
+{
+    bool is_known = usage->read_us != 0;
+
+    set(json, "cpu_percent",
+        usage->has_percent ? json_real((double)(int64_t)(usage->cpu_percent * 10 + 0.5) / 10)
+                           : json_null());
+    set(json, "cpu_s", is_known ? json_real((double)usage->cpu_us / CLOCK_US_PER_S) : json_null());
+    set(json, "memory_bytes",
+        is_known ? json_integer((json_int_t)usage->memory_bytes) : json_null());
+}
+
 json_t *api_v1_replica_json(const struct replica *replica)
 {
     char address[ADDRESS_TEXT_BYTES] = "";
@@ -224,6 +236,7 @@ json_t *api_v1_replica_json(const struct replica *replica)
     set(json, "healed_ms",
         replica->healed_us ? json_integer((json_int_t)(replica->healed_us / CLOCK_US_PER_MS))
                            : json_null());
+    set_usage(json, &replica->usage);
     return json;
 }
 

@@ -25,6 +25,7 @@ void api_v1_replicas_list(struct api_request *request)
 
     if (!crew)
         return;
+    usage_look(&request->api->keeper->usage);
     api_v1_add_tag(request);
     api_answer_json(request, 200, pool_json(crew));
 }
@@ -36,6 +37,7 @@ void api_v1_replicas_get(struct api_request *request)
 
     if (!member)
         return;
+    usage_look(&request->api->keeper->usage);
     api_v1_add_tag(request);
     api_answer_json(request, 200, api_v1_member_json(member));
 }

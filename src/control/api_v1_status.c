@@ -204,9 +204,10 @@ static json_t *services_json(const struct keeper *keeper)
 
 void api_v1_status(struct api_request *request)
 {
-    const struct keeper *keeper = request->api->keeper;
+    struct keeper *keeper = request->api->keeper;
     json_t *json = json_object();
 
+    usage_look(&keeper->usage);
     set(json, "node", node_json(keeper));
     set(json, "table", table_json(&keeper->publish));
     set(json, "total", total_json(&keeper->workers));
@@ -220,8 +221,9 @@ void api_v1_status(struct api_request *request)
 
 void api_v1_status_services(struct api_request *request)
 {
-    const struct keeper *keeper = request->api->keeper;
+    struct keeper *keeper = request->api->keeper;
 
+    usage_look(&keeper->usage);
     api_v1_add_tag(request);
     api_answer_json(request, 200,
                     json_pack("{s:o, s:o}", "epoch", number(keeper->publish.epoch), "services",

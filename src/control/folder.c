@@ -17,11 +17,10 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "replica/proc.h"
 
 #define KEEPER           "keeper"
-#define STAT_BYTES_MAX   1024
 #define RECORD_BYTES     64
-#define START_FIELD      22 /* of /proc/PID/stat */
 #define HANDOVER_WAITERS 8
 #define LOCK_TRIES       60
 #define LOCK_PAUSE_NS    5000000 /* between them */
@@ -131,28 +130,11 @@ int folder_lock(struct folder *folder, struct error *why)
 
 uint64_t folder_start_time(pid_t pid)
 {
-    char text[STAT_BYTES_MAX];
-    char path[64];
-    const char *at;
-    ssize_t size;
-    int fd;
+    struct proc_stat stat;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (proc_read_stat(pid, &stat) < 0 || stat.state == 'Z' || stat.state == 'X')
         return 0;
-    size = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    if (size <= 0)
-        return 0;
-    text[size] = '\0';
-    /* The second field is a name in parentheses that may hold anything. */
-    at = strrchr(text, ')');
-    if (!at || at[1] != ' ' || at[2] == 'Z' || at[2] == 'X')
-        return 0;
-    for (int field = 2; at && field < START_FIELD; field++)
-        at = strchr(at + 1, ' ');
-    return at ? strtoull(at, NULL, 10) : 0;
+    return stat.start_ticks;
 }
 
 int folder_open_process(const struct folder_record *record)

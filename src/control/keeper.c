@@ -404,6 +404,7 @@ static void init_parts(struct keeper *keeper)
     listeners_init(&keeper->listeners);
     workers_init(&keeper->workers, &settings);
     supervisor_init(&keeper->supervisor, &keeper->socks, &live_events, keeper);
+    usage_init(&keeper->usage, &keeper->supervisor);
     publish_init(&keeper->publish, &keeper->loop, &keeper->workers, &keeper->supervisor,
                  build_table, keeper, state_number(keeper->state, EPOCH));
     keeper->publish.on_table = on_table;
@@ -478,6 +479,7 @@ static void finish_parts(struct keeper *keeper)
         takeover_kill(&keeper->takeover);
     takeover_finish(&keeper->takeover);
     api_finish(&keeper->api);
+    usage_finish(&keeper->usage);
     supervisor_finish(&keeper->supervisor);
     for (unsigned i = 0; i < keeper->config->service_count; i++) {
         if (keeper->crews[i].config)

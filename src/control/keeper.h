@@ -25,6 +25,7 @@
 #include "control/tick.h"
 #include "control/workers.h"
 #include "net/listener.h"
+#include "replica/usage.h"
 
 /* Addresses of the control port. */
 #define KEEPER_CONTROL_MAX 16
@@ -45,6 +46,7 @@ struct keeper {
     struct takeover takeover;
     struct workers workers;
     struct supervisor supervisor;
+    struct usage usage;
     struct publish publish;
     struct crew *crews; /* one for each service */
     struct api api;

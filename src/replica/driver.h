@@ -47,6 +47,7 @@ struct driver_started {
     char handle[DRIVER_HANDLE_BYTES]; /* text without line breaks; adopt() understands it, also
                                          after a restart of the machine: then it refuses */
     pid_t pid;                        /* 0: none */
+    pid_t container_pid;              /* of a container's first process, as its Engine counts */
 };
 
 /* How a run ended. */

@@ -206,10 +206,12 @@ static enum driver_end explain(const struct docker_run *run, int code, char *tex
     return DRIVER_KILLED;
 }
 
-static void tell_started(struct docker_run *run, const struct address *address)
+static void tell_started(struct docker_run *run, const struct address *address, json_int_t pid)
 {
     struct driver_started started = {.address = *address};
 
+    if (pid > 0 && pid <= INT32_MAX)
+        started.container_pid = (pid_t)pid;
     snprintf(started.handle, sizeof(started.handle), "%s", run->id);
     run->state = RUN_RUNNING;
     run->is_started = true;
@@ -265,7 +267,7 @@ static void on_start_answer(void *owner, int result, const json_t *answer, const
     if (run->is_stopped)
         order_stop(run);
     else
-        tell_started(run, &address);
+        tell_started(run, &address, json_integer_value(json_object_get(answer, "pid")));
     pump_soon(driver_docker_run_driver(run));
 }
 

@@ -9,10 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define STAT_BYTES 1024
-
-/* Fields of /proc/PID/stat between the command's name and the start time, proc(5). */
-#define FIELDS_BEFORE_START 20
+#include "replica/proc.h"
 
 static int read_file(const char *path, char *text, size_t capacity)
 {
@@ -26,27 +23,6 @@ static int read_file(const char *path, char *text, size_t capacity)
     if (size <= 0)
         return size < 0 ? -errno : -ESRCH;
     text[size] = '\0';
-    return 0;
-}
-
-static int read_start_ticks(pid_t pid, uint64_t *start_ticks)
-{
-    char path[32];
-    char text[STAT_BYTES];
-    char *at;
-    int result;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    result = read_file(path, text, sizeof(text));
-    if (result < 0)
-        return result == -ENOENT ? -ESRCH : result;
-    /* The name is in parentheses and may hold anything, parentheses and spaces too. */
-    at = strrchr(text, ')');
-    for (int i = 0; at && i < FIELDS_BEFORE_START; i++)
-        at = strchr(at + 1, ' ');
-    if (!at)
-        return -EBADMSG;
-    *start_ticks = strtoull(at + 1, NULL, 10);
     return 0;
 }
 
@@ -64,10 +40,13 @@ static int read_boot(char boot[HANDLE_BOOT_BYTES])
 int handle_of_pid(pid_t pid, uint16_t port, struct handle *handle)
 {
     struct handle found = {.pid = pid, .port = port};
-    int result = read_start_ticks(pid, &found.start_ticks);
+    struct proc_stat stat;
+    int result = proc_read_stat(pid, &stat);
 
-    if (result == 0)
-        result = read_boot(found.boot);
+    if (result < 0)
+        return result;
+    found.start_ticks = stat.start_ticks;
+    result = read_boot(found.boot);
     if (result == 0)
         *handle = found;
     return result;

@@ -211,6 +211,8 @@ static void lose_run(struct replica *replica)
 {
     replica->run = NULL;
     replica->pid = 0;
+    replica->container_pid = 0;
+    replica->usage = (struct replica_usage){.read_us = 0};
     replica->handle[0] = '\0';
     replica->is_adopted = false;
     health_stop(&replica->health);
@@ -287,6 +289,7 @@ static void on_started(struct driver_run *run, const struct driver_started *star
 
     replica->address = started->address;
     replica->pid = started->pid;
+    replica->container_pid = started->container_pid;
     memcpy(replica->handle, started->handle, sizeof(replica->handle));
     replica->is_adopted = replica->is_found;
     replica->is_found = false;

@@ -50,6 +50,15 @@ struct replica_plan {
     uint32_t hang_ms;    /* down for that long: started anew; 0: never */
 };
 
+/* What one run uses (usage.h writes it). */
+struct replica_usage {
+    uint64_t read_us;      /* when, monotonic; 0: not known */
+    uint64_t cpu_us;       /* processor time since the start of the run */
+    uint64_t memory_bytes; /* resident */
+    double cpu_percent;    /* of one core, over the time between the last two readings */
+    bool has_percent;
+};
+
 struct batch;
 struct supervisor;
 
@@ -70,6 +79,8 @@ struct replica {
     uint64_t healed_us;     /* how long the last heal took, from the loss to its confirmation */
     uint32_t restarts;      /* starts after the first one */
     pid_t pid;              /* 0: none */
+    pid_t container_pid;    /* of a container's first process, as its Engine counts; 0: none */
+    struct replica_usage usage;
     char handle[DRIVER_HANDLE_BYTES]; /* empty: nothing runs */
     void *owner_data;                 /* the owner's to set and use */
 

@@ -19,6 +19,9 @@ MASKS = (
     (re.compile(r"\b(?:Server \d|[Ss]\d\b|r-[a-z0-9]{5})"), "NAME"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "HASH"),
     (re.compile(r"/\S*/state\b"), "STATE"),
+    # Of processor and memory: not known in the first second.
+    (re.compile(r'("(?:cpu_percent|cpu_s|memory_bytes)":)(?:null|[\d.]+)'), r"\1USAGE"),
+    (re.compile(r"(\.\d{3}) +(?:-|\d+\.\d) +(?:-|\d+\.\d)(?= )"), r"\1 USAGE"),
     (re.compile(r"-?\d+(?:\.\d+)?"), "#"),
     (re.compile(r"[ \t]+"), " "),
 )

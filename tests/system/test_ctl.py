@@ -14,7 +14,7 @@ from balancer import BINARY, free_port, wait_until
 TIMEOUT_S = 30
 STATUS_COLUMNS = [
     "REPLICA", "STATE", "WEIGHT", "SHARE", "REQUESTS", "IN FLIGHT", "FAILURES", "P50 MS",
-    "P99 MS", "RESTARTS", "PID", "ADDRESS", "REASON",
+    "P99 MS", "CPU %", "MEM MIB", "RESTARTS", "PID", "ADDRESS", "REASON",
 ]  # fmt: skip
 
 

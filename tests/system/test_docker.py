@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from balancer import wait_until
+from docker_engine import Load
 from docker_fixtures import all_up, engine, heal, nothing_left, serve  # noqa: F401
 
 
@@ -34,6 +35,20 @@ def test_replicas_are_containers_made_of_what_was_declared(engine, serve):
 def test_a_container_removed_by_hand_is_back_too(engine, serve):
     roost = serve("--num-servers", 2)
     heal(engine, roost, "Server 1", "Server-1", 2, engine.remove)
+
+
+def test_what_containers_use_is_in_the_status(engine, serve):
+    roost = serve("--num-servers", 1)
+
+    def used():
+        return roost.on_control("GET", "/v1/replicas/Server%201").json()
+
+    before = wait_until(lambda: (one := used())["memory_bytes"] and one, 15, "a reading")
+    assert 100_000 < before["memory_bytes"] < 500_000_000
+    assert before["pid"] is None
+    with Load(roost.url + "/bytes/100000", 300):
+        wait_until(lambda: used()["cpu_s"] > before["cpu_s"] + 0.02, 20, "it has worked")
+        wait_until(lambda: (used()["cpu_percent"] or 0) > 0, 20, "a share of a core")
 
 
 def test_a_foreign_container_of_that_name_is_a_409_and_left_alone(engine, serve):
