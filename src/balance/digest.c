@@ -3,8 +3,12 @@
 #include <endian.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "balance/digest_key.h"
+
+uint64_t digest_key_long(const uint8_t *secret, struct view key)
+{
+    return XXH3_64bits_withSecret(key.data, key.size, secret, BALANCE_SECRET_BYTES);
+}
 
 void digest_secret(const uint8_t key[BALANCE_KEY_BYTES], uint8_t secret[BALANCE_SECRET_BYTES])
 {

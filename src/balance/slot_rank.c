@@ -49,10 +49,10 @@ static inline uint64_t find_lane(uint64_t word, uint16_t place)
 
 static inline bool is_cheaper(uint64_t cost, uint64_t low, uint64_t than_cost, uint64_t than_low)
 {
-    return cost < than_cost || (cost == than_cost && low < than_low);
+    return (cost < than_cost) | ((cost == than_cost) & (low < than_low));
 }
 
-static uint64_t cost_of(const struct slot_table *table, uint32_t slot, unsigned place)
+static inline uint64_t cost_of(const struct slot_table *table, uint32_t slot, unsigned place)
 {
     const struct balance_entry *member = &table->members[place];
     uint64_t h = slot_cost_pair(table->hashes[slot], member->low, member->high);
@@ -147,10 +147,11 @@ static uint16_t find_last_sifted(struct slot_table *table, uint32_t slot, uint64
     for (unsigned i = 0; i < count; i++) {
         uint16_t place = table->sifted[i];
         const struct balance_entry *member = &table->members[place];
-        uint64_t cost = slot_cost(table->sifted_pairs[i], member->inverse);
+        uint64_t cost;
 
         if (member->weight == 0 || find_lane(word, place))
             continue;
+        cost = slot_cost(table->sifted_pairs[i], member->inverse);
         if (!is_cheaper(cost, member->low, best_cost, best_low))
             continue;
         best_cost = cost;
@@ -163,7 +164,9 @@ static uint16_t find_last_sifted(struct slot_table *table, uint32_t slot, uint64
 
 static uint16_t find_last(struct slot_table *table, uint32_t slot, uint64_t word)
 {
-    uint64_t likely = likely_cost(table, cost_of(table, slot, lane(word, LAST - 1)));
+    bool is_few = table->active <= EXPECTED;
+    uint64_t third = is_few ? 0 : cost_of(table, slot, lane(word, LAST - 1));
+    uint64_t likely = likely_cost(table, third);
     uint16_t place = find_last_sifted(table, slot, word, likely);
 
     if (table->lasts[slot] > likely)
@@ -220,69 +223,30 @@ static void fill_last(struct slot_table *table, uint32_t slot, uint64_t word)
     table->ranks[slot] = (word & lanes_below(LAST)) | (uint64_t)place << (16 * LAST);
 }
 
-/* A member in one slot's order while it is compared with others. */
-struct standing {
-    const struct balance_entry *member;
-    uint64_t slot_hash;
-    uint64_t h;
-    uint64_t cost; /* of those compared by it; UNKNOWN where the hash was enough */
-};
-
-#define UNKNOWN UINT64_MAX
-
-static struct standing stand(const struct slot_table *table, uint32_t slot, unsigned place)
-{
-    const struct balance_entry *member = &table->members[place];
-    uint64_t hash = table->hashes[slot];
-
-    return (struct standing){member, hash, slot_cost_pair(hash, member->low, member->high),
-                             UNKNOWN};
-}
-
-/* Whether `a` stands before `b`. */
-static bool is_before(const struct slot_table *table, struct standing *a, struct standing *b)
-{
-    /* Of equal weights the lower hash costs less, unless the two are so near that rounding could
-     * tie them. */
-    if (table->is_even && LIKELY((a->h < b->h ? b->h - a->h : a->h - b->h) > TIE_DISTANCE))
-        return a->h < b->h;
-    if (a->cost == UNKNOWN)
-        a->cost = slot_cost(a->h, a->member->inverse);
-    b->cost = slot_cost(b->h, b->member->inverse);
-    return is_cheaper(a->cost, a->member->low, b->cost, b->member->low);
-}
-
-/* Puts the member where it belongs among the four, if it does; it is in no lane. */
+/*
+ * Puts the member where it belongs among the four, if it does; it is in no lane. All costs are
+ * worked out and its rank is counted, where a search would guess wrong at every other branch.
+ */
 static void insert_member(struct slot_table *table, uint32_t slot, uint16_t place)
 {
-    struct standing standing = stand(table, slot, place);
-    struct standing last = standing; /* who is the fourth then */
+    uint64_t cost = cost_of(table, slot, place);
+    uint64_t low = table->members[place].low;
     uint64_t word = table->ranks[slot];
-    unsigned rank = RANKS;
+    uint64_t costs[RANKS];
+    unsigned rank = 0;
 
-    for (; rank > 0; rank--) {
-        unsigned other = lane(word, rank - 1);
-        struct standing standing_other;
+    costs[LAST] = lane(word, LAST) == BALANCE_NONE ? SLOT_COST_NONE : table->lasts[slot];
+    for (unsigned i = 0; i < LAST; i++) {
+        unsigned other = lane(word, i);
 
-        if (other == BALANCE_NONE)
-            continue;
-        standing_other = stand(table, slot, other);
-        if (!is_before(table, &standing, &standing_other))
-            break;
-        if (rank == LAST)
-            last = standing_other;
+        costs[i] = other == BALANCE_NONE ? SLOT_COST_NONE : cost_of(table, slot, other);
     }
+    for (unsigned i = 0; i < RANKS; i++)
+        rank += !is_cheaper(cost, low, costs[i], low_of(table, lane(word, i)));
     if (rank == RANKS)
         return;
-    if (rank == LAST)
-        last = standing;
-    word = insert_lane(word, rank, place);
-    table->ranks[slot] = word;
-    if (lane(word, LAST) == BALANCE_NONE)
-        table->lasts[slot] = SLOT_COST_NONE;
-    else
-        table->lasts[slot] =
-            last.cost == UNKNOWN ? slot_cost(last.h, last.member->inverse) : last.cost;
+    table->ranks[slot] = insert_lane(word, rank, place);
+    table->lasts[slot] = rank == LAST ? cost : costs[LAST - 1];
 }
 
 /* Slots from `start` on whose ranks hold `place`. */
