@@ -100,16 +100,17 @@ int load_main(int argc, char **argv)
     struct error why;
     int result;
 
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        load_options_help(stdout);
-        return WORD_DONE;
-    }
     result = load_options_parse(argc, argv, &options, &why);
     if (result < 0) {
         fprintf(stderr, "roost load: %s\n", why.text);
         return result == -EINVAL ? WORD_USAGE : WORD_FAILED;
     }
-    result = run_options(&options);
+    if (options.wants_help) {
+        load_options_help(stdout);
+        result = WORD_DONE;
+    } else {
+        result = run_options(&options);
+    }
     load_options_finish(&options);
     return result;
 }

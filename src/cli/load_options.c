@@ -1,13 +1,13 @@
 #include "cli/load_options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "cli/load_url.h"
+#include "cli/options.h"
 #include "control/config_measure.h"
 
 #define CONNECTIONS_DEFAULT      64
@@ -30,8 +30,6 @@ struct given {
     const char *key_header;
     const char *fields[FIELDS_MAX];
     unsigned field_count;
-    bool is_closing;
-    bool has_seed;
 };
 
 static const char help[] =
@@ -67,56 +65,7 @@ void load_options_help(FILE *out)
     fputs(help, out);
 }
 
-/* Values of options without a letter. */
-enum {
-    OPTION_BODY = 256,
-    OPTION_BODY_BYTES,
-    OPTION_CSV,
-    OPTION_JSON,
-    OPTION_KEYS,
-    OPTION_KEY_HEADER,
-    OPTION_NO_KEEPALIVE,
-    OPTION_SEED,
-    OPTION_SERIES,
-    OPTION_TIMEOUT,
-    OPTION_WARM_UP
-};
-
-static const struct option known[] = {
-    {"body", required_argument, NULL, OPTION_BODY},
-    {"body-bytes", required_argument, NULL, OPTION_BODY_BYTES},
-    {"connections", required_argument, NULL, 'c'},
-    {"csv", no_argument, NULL, OPTION_CSV},
-    {"duration", required_argument, NULL, 'd'},
-    {"header", required_argument, NULL, 'H'},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"key-header", required_argument, NULL, OPTION_KEY_HEADER},
-    {"keys", required_argument, NULL, OPTION_KEYS},
-    {"method", required_argument, NULL, 'X'},
-    {"no-keepalive", no_argument, NULL, OPTION_NO_KEEPALIVE},
-    {"quiet", no_argument, NULL, 'q'},
-    {"rate", required_argument, NULL, 'R'},
-    {"requests", required_argument, NULL, 'n'},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"series", required_argument, NULL, OPTION_SERIES},
-    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
-    {"warm-up", required_argument, NULL, OPTION_WARM_UP},
-    {0},
-};
-
 /* ---- values ---- */
-
-static int take_number(const char *text, const char *what, uint64_t least, uint64_t most,
-                       uint64_t *number, struct error *why)
-{
-    uint64_t value = 0;
-
-    if (view_to_number(view_of(text), most, &value) < 0 || value < least)
-        return error_set(why, -EINVAL, "%s is '%s': expected a number from %llu to %llu", what,
-                         text, (unsigned long long)least, (unsigned long long)most);
-    *number = value;
-    return 0;
-}
 
 /* A plain number is seconds. */
 static int take_time(const char *text, const char *what, uint64_t least_ms, uint64_t *ms,
@@ -136,16 +85,30 @@ static int take_time(const char *text, const char *what, uint64_t least_ms, uint
     return 0;
 }
 
-static int take_us(const char *text, const char *what, uint64_t least_ms, uint64_t *us,
-                   struct error *why)
+/* Into microseconds. */
+static int take_us(const struct options_row *row, const char *text, struct error *why)
 {
-    int result = take_time(text, what, least_ms, us, why);
+    char name[OPTIONS_NAME_BYTES];
+    uint64_t ms = 0;
+    int result = take_time(text, options_name(row, name), row->least, &ms, why);
 
-    *us *= CLOCK_US_PER_MS;
+    if (result == 0)
+        *(uint64_t *)row->value = ms * CLOCK_US_PER_MS;
     return result;
 }
 
-static int take_rate(const char *text, double *rate, struct error *why)
+static int take_ms(const struct options_row *row, const char *text, struct error *why)
+{
+    char name[OPTIONS_NAME_BYTES];
+    uint64_t ms = 0;
+    int result = take_time(text, options_name(row, name), row->least, &ms, why);
+
+    if (result == 0)
+        *(uint32_t *)row->value = (uint32_t)ms;
+    return result;
+}
+
+static int take_rate(const struct options_row *row, const char *text, struct error *why)
 {
     char *end = NULL;
     double value = strtod(text, &end);
@@ -153,12 +116,14 @@ static int take_rate(const char *text, double *rate, struct error *why)
     if (end == text || *end || !(value > 0 && value <= LOAD_RUN_RATE_MAX))
         return error_set(why, -EINVAL, "--rate is '%s': expected requests a second, up to %.0f",
                          text, LOAD_RUN_RATE_MAX);
-    *rate = value;
+    *(double *)row->value = value;
     return 0;
 }
 
-static int take_field(const char *text, struct given *given, struct error *why)
+static int take_field(const struct options_row *row, const char *text, struct error *why)
 {
+    struct given *given = row->value;
+
     if (!strchr(text, ':'))
         return error_set(why, -EINVAL, "the header '%s' has no ':'", text);
     if (given->field_count == FIELDS_MAX)
@@ -167,98 +132,42 @@ static int take_field(const char *text, struct given *given, struct error *why)
     return 0;
 }
 
-static int take_plan(int option, const char *value, struct load_plan *plan, struct error *why)
-{
-    uint64_t number = 0;
-    int result;
-
-    switch (option) {
-    case 'c':
-        result = take_number(value, "-c", 1, LOAD_RUN_CONNECTIONS_MAX, &number, why);
-        plan->connections = (unsigned)number;
-        return result;
-    case 'd':
-        return take_us(value, "-d", 1, &plan->duration_us, why);
-    case 'n':
-        return take_number(value, "-n", 1, REQUESTS_MAX, &plan->requests, why);
-    case 'R':
-        return take_rate(value, &plan->rate, why);
-    case OPTION_SERIES:
-        return take_us(value, "--series", MOMENT_MIN_MS, &plan->moment_us, why);
-    case OPTION_TIMEOUT:
-        result = take_time(value, "--timeout", 1, &number, why);
-        plan->timeout_ms = (uint32_t)number;
-        return result;
-    default:
-        return take_us(value, "--warm-up", 0, &plan->warm_up_us, why);
-    }
-}
-
-static int take_option(int option, const char *value, struct given *given,
-                       struct load_options *options, struct error *why)
-{
-    switch (option) {
-    case 'H':
-        return take_field(value, given, why);
-    case 'X':
-        given->method = value;
-        return 0;
-    case 'q':
-        options->is_quiet = true;
-        return 0;
-    case OPTION_BODY:
-        given->body = value;
-        return 0;
-    case OPTION_BODY_BYTES:
-        given->body_bytes = value;
-        return 0;
-    case OPTION_CSV:
-        options->format = LOAD_CSV;
-        return 0;
-    case OPTION_JSON:
-        options->format = LOAD_JSON;
-        return 0;
-    case OPTION_KEYS:
-        given->keys = value;
-        return 0;
-    case OPTION_KEY_HEADER:
-        given->key_header = value;
-        return 0;
-    case OPTION_NO_KEEPALIVE:
-        given->is_closing = true;
-        return 0;
-    case OPTION_SEED:
-        given->has_seed = true;
-        return take_number(value, "--seed", 0, UINT64_MAX, &options->seed, why);
-    default:
-        return take_plan(option, value, &options->plan, why);
-    }
-}
-
 static int read_options(int argc, char **argv, struct given *given, struct load_options *options,
                         struct error *why)
 {
-    int option;
+    struct load_plan *plan = &options->plan;
+    const struct options_row rows[] = {
+        {"body", 0, options_text, &given->body, 0, 0},
+        {"body-bytes", 0, options_text, &given->body_bytes, 0, 0},
+        {"connections", 'c', options_count, &plan->connections, 1, LOAD_RUN_CONNECTIONS_MAX},
+        {"csv", 0, options_choice, &options->format, 0, LOAD_CSV},
+        {"duration", 'd', take_us, &plan->duration_us, 1, 0},
+        {"header", 'H', take_field, given, 0, 0},
+        {"help", 'h', options_flag, &options->wants_help, 0, 0},
+        {"json", 0, options_choice, &options->format, 0, LOAD_JSON},
+        {"key-header", 0, options_text, &given->key_header, 0, 0},
+        {"keys", 0, options_text, &given->keys, 0, 0},
+        {"method", 'X', options_text, &given->method, 0, 0},
+        {"no-keepalive", 0, options_flag, &plan->is_closing, 0, 0},
+        {"quiet", 'q', options_flag, &options->is_quiet, 0, 0},
+        {"rate", 'R', take_rate, &plan->rate, 0, 0},
+        {"requests", 'n', options_number, &plan->requests, 1, REQUESTS_MAX},
+        {"seed", 0, options_number, &options->seed, 0, UINT64_MAX},
+        {"series", 0, take_us, &plan->moment_us, MOMENT_MIN_MS, 0},
+        {"timeout", 0, take_ms, &plan->timeout_ms, 1, 0},
+        {"warm-up", 0, take_us, &plan->warm_up_us, 0, 0},
+        {0},
+    };
+    int first = 0;
+    int result = options_read(argc, argv, rows, "load", &first, why);
 
-    opterr = 0;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, ":c:d:n:qH:R:X:", known, NULL)) != -1) {
-        int result;
-
-        if (option == ':')
-            return error_set(why, -EINVAL, "%s needs a value", argv[optind - 1]);
-        if (option == '?')
-            return error_set(why, -EINVAL, "'%s' is not known; roost load --help",
-                             argv[optind - 1]);
-        result = take_option(option, optarg, given, options, why);
-        if (result < 0)
-            return result;
-    }
-    if (optind == argc)
+    if (result < 0 || options->wants_help)
+        return result;
+    if (first == argc)
         return error_set(why, -EINVAL, "a URL is missing; roost load --help");
-    options->url = argv[optind];
-    if (optind + 1 < argc)
-        return error_set(why, -EINVAL, "'%s' after the URL is not understood", argv[optind + 1]);
+    options->url = argv[first];
+    if (first + 1 < argc)
+        return error_set(why, -EINVAL, "'%s' after the URL is not understood", argv[first + 1]);
     return 0;
 }
 
@@ -295,7 +204,7 @@ static int make_body(const struct given *given, struct load_options *options, st
         plan->body = view_of(given->body);
     if (!given->body_bytes)
         return 0;
-    if (take_number(given->body_bytes, "--body-bytes", 0, BODY_BYTES_MAX, &size, why) < 0)
+    if (options_take_number(given->body_bytes, "--body-bytes", 0, BODY_BYTES_MAX, &size, why) < 0)
         return -EINVAL;
     options->body = memory_allocate(size + 1);
     memset(options->body, 'x', size);
@@ -348,18 +257,13 @@ static int make_head(const struct given *given, struct load_options *options, st
         load_template_begin(head, method, url.target, why) < 0 ||
         add_fields(given, head, url.host, why) < 0 || place_keys(given, options, why) < 0)
         return -EINVAL;
-    options->plan.is_closing = given->is_closing;
-    if (given->is_closing && load_template_close(head, why) < 0)
+    if (options->plan.is_closing && load_template_close(head, why) < 0)
         return -EINVAL;
     return load_url_resolve(&url, &options->plan.address, why);
 }
 
-static void fill_defaults(const struct given *given, struct load_options *options)
+static void fill_defaults(struct load_plan *plan)
 {
-    struct load_plan *plan = &options->plan;
-
-    if (!given->has_seed)
-        options->seed = random_next();
     if (!plan->connections)
         plan->connections = plan->rate > 0 ? CONNECTIONS_OPEN_DEFAULT : CONNECTIONS_DEFAULT;
     if (!plan->requests && !plan->duration_us)
@@ -373,11 +277,13 @@ int load_options_parse(int argc, char **argv, struct load_options *options, stru
     struct given given = {0};
     int result;
 
-    *options = (struct load_options){0};
+    *options = (struct load_options){.seed = random_next()};
     load_template_init(&options->head);
     result = read_options(argc, argv, &given, options, why);
+    if (result == 0 && options->wants_help)
+        return 0;
     if (result == 0) {
-        fill_defaults(&given, options);
+        fill_defaults(&options->plan);
         result = make_body(&given, options, why);
     }
     if (result == 0)

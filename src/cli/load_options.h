@@ -16,8 +16,9 @@ struct load_options {
     struct load_keys keys;
     char *body;
     const char *url;
-    enum load_format format;
-    bool is_quiet; /* no progress */
+    int format;      /* enum load_format */
+    bool is_quiet;   /* no progress */
+    bool wants_help; /* nothing else was looked at then */
     uint64_t seed;
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/escape.h"
 #include "base/memory.h"
+#include "cli/options.h"
 #include "cli/word.h"
 
 #define REPLICAS_DEFAULT 3
@@ -106,10 +107,7 @@ static int take_flag(const struct flag *flag, const char *value, struct error *w
         *(const char **)flag->value = value;
         return 0;
     }
-    if (view_to_number(view_of(value), flag->max, flag->value) < 0)
-        return error_set(why, -EINVAL, "%s is '%s': expected a number from 0 to %llu", flag->name,
-                         value, (unsigned long long)flag->max);
-    return 0;
+    return options_take_number(value, flag->name, 0, flag->max, flag->value, why);
 }
 
 /* `--name value` and `--name=value`; whatever does not begin with a dash is an argument. */
