@@ -13,6 +13,7 @@ import html
 import io
 import json
 import math
+import platform
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -712,12 +713,15 @@ code { background: #f2f2f2; padding: 0.1rem 0.3rem; overflow-wrap: anywhere; }
 def describe(about):
     machine = about["machine"]
     cpu = cpu_model()
+    docker = about.get("docker")
+    replicas = f"containers of {docker['image']}, Docker {docker['version']}" if docker else "processes"
+    drawn = f", Matplotlib {matplotlib.__version__}" if plt else ""
     return (
         f"<p><code>{html.escape(' '.join(about['command']))}</code><br>roost {html.escape(about['version'])}, "
         f"seed {about['seed']}, {html.escape(about['when'][:19].replace('T', ' '))} UTC; "
         f"{html.escape(machine['system'])} {html.escape(machine['release'])}, {html.escape(machine['architecture'])}, "
-        f"{machine['cores']} cores{html.escape(', ' + cpu if cpu else '')}. Load generator, balancer and "
-        "replicas share these cores.</p>"
+        f"{machine['cores']} cores{html.escape(', ' + cpu if cpu else '')}; replicas are {html.escape(replicas)}; "
+        f"Python {platform.python_version()}{drawn}. Load generator, balancer and replicas share these cores.</p>"
     )
 
 

@@ -55,11 +55,11 @@ static json_t *describe(json_t *words, const struct experiment_options *options)
 
     clock_to_text(clock_wall_ms(), when);
     uname(&machine);
-    return json_pack("{s:o, s:s, s:I, s:b, s:s, s:{s:s, s:s, s:s, s:i}}", "command", words,
+    return json_pack("{s:o, s:s, s:I, s:b, s:s, s:s, s:{s:s, s:s, s:s, s:i}}", "command", words,
                      "version", ROOST_VERSION, "seed", (json_int_t)options->seed, "quick",
-                     options->is_quick, "when", when, "machine", "system", machine.sysname,
-                     "release", machine.release, "architecture", machine.machine, "cores",
-                     (int)sysconf(_SC_NPROCESSORS_ONLN));
+                     options->is_quick, "driver", options->is_docker ? "docker" : "process", "when",
+                     when, "machine", "system", machine.sysname, "release", machine.release,
+                     "architecture", machine.machine, "cores", (int)sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 static int save(const struct experiment_options *options, const char *name, const json_t *result,
@@ -97,6 +97,10 @@ static int run_one(const struct experiment *experiment, struct experiment_rig *r
 
     if (status < 0)
         return status;
+    if (rig->docker && !json_object_get(about, "docker"))
+        json_object_set_new(about, "docker",
+                            json_pack("{s:s, s:s, s:s}", "version", rig->docker->version, "image",
+                                      rig->docker->image, "node", rig->docker->node));
     json_object_set_new(result, "experiment", json_string(experiment->name));
     json_object_set(result, "about", about);
     show(experiment, options, result);
@@ -134,7 +138,7 @@ static int run(const struct experiment *chosen, const struct experiment_options 
 {
     struct experiment_rig rig;
     struct error why;
-    int status = experiment_rig_init(&rig, options->is_verbose, &why);
+    int status = experiment_rig_init(&rig, options, &why);
 
     if (status == 0) {
         status = run_chosen(chosen, &rig, options, about, &why);
@@ -160,7 +164,7 @@ static int read_options(int argc, char **argv, struct experiment_options *option
 {
     int status = experiment_options_parse(argc, argv, options, why);
 
-    if (status < 0)
+    if (status < 0 || options->wants_help)
         return status;
     *chosen = find(options->name);
     if (strcmp(options->name, "all") == 0 && !options->out)
@@ -179,15 +183,16 @@ int experiment_main(int argc, char **argv)
     json_t *words;
     int status;
 
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        experiment_options_help(stdout);
-        return WORD_DONE;
-    }
     words = copy_words(argc, argv);
     if (read_options(argc, argv, &options, &chosen, &why) < 0) {
         fprintf(stderr, "roost experiment: %s\n", why.text);
         json_decref(words);
         return WORD_USAGE;
+    }
+    if (options.wants_help) {
+        experiment_options_help(stdout);
+        json_decref(words);
+        return WORD_DONE;
     }
     about = describe(words, &options);
     status = strcmp(options.name, "plot") == 0 ? draw(options.file) : run(chosen, &options, about);

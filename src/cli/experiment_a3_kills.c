@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "cli/experiment_harm.h"
 #include "cli/experiment_measure.h"
 #include "cli/experiment_pool.h"
 #include "cli/load_report.h"
@@ -13,7 +14,7 @@
 #define CALM_US        (1500 * CLOCK_US_PER_MS) /* before the first blow and after each */
 #define CALM_QUICK_US  (300 * CLOCK_US_PER_MS)
 #define POLL_US        CLOCK_US_PER_MS
-#define NOTICE_MAX_US  (10 * CLOCK_US_PER_S)
+#define NOTICE_MAX_US  (30 * CLOCK_US_PER_S)
 #define HANG_LONGER_US (200 * CLOCK_US_PER_MS) /* after it was noticed */
 #define CONNECTIONS    2000
 #define TIMEOUT_MS     15000
@@ -85,44 +86,63 @@ static int watch(struct kills *kills, const char *name, unsigned old, json_t *ev
     return experiment_rig_wait(kills->rig, kills->calm_us, why);
 }
 
+/* With containers the blow begins when the Engine is asked for it. */
 static int kill_one(struct kills *kills, const char *name, struct error *why)
 {
-    struct experiment_replica replica;
-    int status = experiment_pool_look(kills->rig, name, &replica, why);
+    struct experiment_harm harm;
+    struct error late;
+    int status = experiment_harm_aim(&harm, kills->rig, name, why);
     json_t *event;
+    int delivered;
 
     if (status < 0)
         return status;
     event = add_event(kills, "kill", name);
-    if (replica.pid <= 0 || kill(replica.pid, SIGKILL) < 0)
-        return error_set(why, -ESRCH, "%s has no process", name);
-    return watch(kills, name, replica.incarnation, event, why);
+    status = experiment_harm_send(&harm, SIGKILL, why);
+    if (status == 0)
+        status = watch(kills, name, harm.incarnation, event, why);
+    delivered = experiment_harm_finish(&harm, &late);
+    if (status == 0 && delivered < 0)
+        return error_set(why, delivered, "%s", late.text);
+    return status;
 }
 
 /* Hung: it lives, accepts, and says nothing. It goes on when that was noticed. */
+static int hang_until_noticed(struct kills *kills, struct experiment_harm *harm, json_t *event,
+                              struct error *why)
+{
+    uint64_t noticed_us = 0;
+    struct error late;
+    int status = experiment_harm_send(harm, SIGSTOP, why);
+    int woken;
+
+    if (status == 0)
+        status = await_state(kills, harm->replica, false, harm->incarnation, &noticed_us, why);
+    if (status == 0)
+        status = experiment_rig_wait(kills->rig, HANG_LONGER_US, why);
+    /* It is ours to wake up whatever happened. */
+    woken = experiment_harm_send(harm, SIGCONT, &late);
+    json_object_set_new(event, "noticed_ms", json_real(in_ms(noticed_us)));
+    if (status == 0 && woken < 0)
+        return error_set(why, woken, "%s", late.text);
+    return status;
+}
+
 static int hang_one(struct kills *kills, const char *name, struct error *why)
 {
-    struct experiment_replica replica;
-    uint64_t noticed_us = 0;
+    struct experiment_harm harm;
     uint64_t back_us = 0;
-    int status = experiment_pool_look(kills->rig, name, &replica, why);
+    int status = experiment_harm_aim(&harm, kills->rig, name, why);
+    struct error late;
     json_t *event;
 
     if (status < 0)
         return status;
-    event = add_event(kills, "hang", name);
-    if (replica.pid <= 0 || kill(replica.pid, SIGSTOP) < 0)
-        return error_set(why, -ESRCH, "%s has no process", name);
-    status = await_state(kills, name, false, replica.incarnation, &noticed_us, why);
-    if (status == 0)
-        status = experiment_rig_wait(kills->rig, HANG_LONGER_US, why);
-    /* It is ours to wake up whatever happened. */
-    kill(replica.pid, SIGCONT);
-    if (status < 0)
-        return status;
-    json_object_set_new(event, "noticed_ms", json_real(in_ms(noticed_us)));
+    status = hang_until_noticed(kills, &harm, add_event(kills, "hang", name), why);
     event = add_event(kills, "goes on", name);
-    status = await_state(kills, name, true, replica.incarnation, &back_us, why);
+    if (status == 0)
+        status = await_state(kills, name, true, harm.incarnation, &back_us, why);
+    (void)!experiment_harm_finish(&harm, &late); /* it is up: it was delivered */
     if (status < 0)
         return status;
     json_object_set_new(event, "healed_ms", json_real(in_ms(back_us)));

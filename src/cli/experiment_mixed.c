@@ -1,11 +1,10 @@
 #include "cli/experiment_mixed.h"
 
-#include <errno.h>
 #include <signal.h>
 
 #include "base/clock.h"
+#include "cli/experiment_harm.h"
 #include "cli/experiment_measure.h"
-#include "cli/experiment_pool.h"
 #include "cli/experiment_text.h"
 #include "cli/load_report.h"
 
@@ -85,21 +84,46 @@ static int start_parts(struct mixed *mixed, struct error *why)
 static int stutter(struct mixed *mixed, uint64_t for_us, struct error *why)
 {
     uint64_t end_us = clock_now_us() + for_us;
-    struct experiment_replica replica;
-    int status = experiment_pool_look(mixed->rig, STUTTERER, &replica, why);
+    struct experiment_harm harm;
+    struct error late;
+    int status = experiment_harm_aim(&harm, mixed->rig, STUTTERER, why);
+    int woken = 0;
 
     if (status < 0)
         return status;
     add_event(mixed, "stutters", STUTTERER);
-    while (status == 0 && clock_now_us() < end_us) {
-        if (kill(replica.pid, SIGSTOP) < 0)
-            return error_set(why, -ESRCH, "%s has no process", STUTTERER);
-        status = experiment_rig_wait(mixed->rig, STUTTER_STOP_US, why);
-        kill(replica.pid, SIGCONT);
+    while (status == 0 && woken == 0 && clock_now_us() < end_us) {
+        status = experiment_harm_send(&harm, SIGSTOP, why);
+        if (status == 0)
+            status = experiment_rig_wait(mixed->rig, STUTTER_STOP_US, why);
+        woken = experiment_harm_send(&harm, SIGCONT, &late);
         if (status == 0)
             status = experiment_rig_wait(mixed->rig, STUTTER_GO_US, why);
     }
+    if (woken == 0)
+        woken = experiment_harm_finish(&harm, &late);
     add_event(mixed, "is well", STUTTERER);
+    if (status == 0 && woken < 0)
+        return error_set(why, woken, "%s", late.text);
+    return status;
+}
+
+static int kill_one(struct mixed *mixed, const char *name, uint64_t gap_us, struct error *why)
+{
+    struct experiment_harm harm;
+    struct error late;
+    int status = experiment_harm_aim(&harm, mixed->rig, name, why);
+    int delivered;
+
+    if (status < 0)
+        return status;
+    add_event(mixed, "kill", name);
+    status = experiment_harm_send(&harm, SIGKILL, why);
+    if (status == 0)
+        status = experiment_rig_wait(mixed->rig, gap_us, why);
+    delivered = experiment_harm_finish(&harm, &late);
+    if (status == 0 && delivered < 0)
+        return error_set(why, delivered, "%s", late.text);
     return status;
 }
 
@@ -108,17 +132,10 @@ static int kill_each(struct mixed *mixed, uint64_t gap_us, struct error *why)
     int status = 0;
 
     for (unsigned i = 1; status == 0 && i <= REPLICAS; i++) {
-        struct experiment_replica replica;
         char name[24];
 
         snprintf(name, sizeof(name), "Server %u", i);
-        status = experiment_pool_look(mixed->rig, name, &replica, why);
-        if (status < 0)
-            return status;
-        add_event(mixed, "kill", name);
-        if (replica.pid <= 0 || kill(replica.pid, SIGKILL) < 0)
-            return error_set(why, -ESRCH, "%s has no process", name);
-        status = experiment_rig_wait(mixed->rig, gap_us, why);
+        status = kill_one(mixed, name, gap_us, why);
     }
     return status;
 }

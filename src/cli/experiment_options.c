@@ -1,9 +1,10 @@
 #include "cli/experiment_options.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <string.h>
 
 #include "base/random.h"
+#include "cli/options.h"
 
 #define REQUESTS_DEFAULT    10000
 #define REQUESTS_QUICK      1000
@@ -40,116 +41,38 @@ static const char help[] =
     "  --scheme S           a1, a2, a3: the scheme (slot-hrw)\n"
     "  --request-hash F     with --scheme classic\n"
     "  --server-hash F\n"
-    "  --driver D           process; docker is not built in yet\n";
+    "  --driver D           process (default), or docker: replicas are containers of the Engine\n"
+    "                       that DOCKER_HOST names\n"
+    "  --image NAME         with --driver docker: their image (roost, as make image builds it)\n";
 
 void experiment_options_help(FILE *out)
 {
     fputs(help, out);
 }
 
-enum {
-    OPTION_DRIVER = 256,
-    OPTION_JSON,
-    OPTION_OUT,
-    OPTION_QUICK,
-    OPTION_REQUEST_HASH,
-    OPTION_SCHEME,
-    OPTION_SEED,
-    OPTION_SERVER_HASH,
-    OPTION_VERBOSE
-};
-
-static const struct option known[] = {
-    {"connections", required_argument, NULL, 'c'},
-    {"driver", required_argument, NULL, OPTION_DRIVER},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"out", required_argument, NULL, OPTION_OUT},
-    {"quick", no_argument, NULL, OPTION_QUICK},
-    {"request-hash", required_argument, NULL, OPTION_REQUEST_HASH},
-    {"requests", required_argument, NULL, 'n'},
-    {"scheme", required_argument, NULL, OPTION_SCHEME},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"server-hash", required_argument, NULL, OPTION_SERVER_HASH},
-    {"verbose", no_argument, NULL, OPTION_VERBOSE},
-    {0},
-};
-
-static int take_number(const char *text, const char *what, uint64_t least, uint64_t most,
-                       uint64_t *number, struct error *why)
+static int take_driver(const struct options_row *row, const char *text, struct error *why)
 {
-    uint64_t value = 0;
+    bool is_docker = strcmp(text, "docker") == 0;
 
-    if (view_to_number(view_of(text), most, &value) < 0 || value < least)
-        return error_set(why, -EINVAL, "%s is '%s': expected a number from %llu to %llu", what,
-                         text, (unsigned long long)least, (unsigned long long)most);
-    *number = value;
+    if (!is_docker && strcmp(text, "process") != 0)
+        return error_set(why, -EINVAL, "--driver is '%s': expected process or docker", text);
+    *(bool *)row->value = is_docker;
     return 0;
 }
 
-static int take_driver(const char *driver, struct error *why)
+static int take_arguments(char **argv, struct experiment_options *options, struct error *why)
 {
-    if (strcmp(driver, "process") == 0)
-        return 0;
-    if (strcmp(driver, "docker") == 0)
-        return error_set(why, -EINVAL, "--driver docker is not built in yet");
-    return error_set(why, -EINVAL, "--driver is '%s': expected process", driver);
-}
-
-static int take_option(int option, const char *value, struct experiment_options *options,
-                       struct error *why)
-{
-    uint64_t number = options->connections;
-    int result = 0;
-
-    switch (option) {
-    case 'c':
-        result = take_number(value, "-c", 1, CONNECTIONS_MAX, &number, why);
-        options->connections = (unsigned)number;
-        return result;
-    case 'n':
-        return take_number(value, "-n", 1, REQUESTS_MAX, &options->requests, why);
-    case OPTION_DRIVER:
-        return take_driver(value, why);
-    case OPTION_JSON:
-        options->is_json = true;
-        return 0;
-    case OPTION_OUT:
-        options->out = value;
-        return 0;
-    case OPTION_QUICK:
-        options->is_quick = true;
-        return 0;
-    case OPTION_REQUEST_HASH:
-        options->scheme.request_hash = value;
-        return 0;
-    case OPTION_SCHEME:
-        options->scheme.scheme = value;
-        return 0;
-    case OPTION_SEED:
-        return take_number(value, "--seed", 0, UINT64_MAX, &options->seed, why);
-    case OPTION_SERVER_HASH:
-        options->scheme.server_hash = value;
-        return 0;
-    default:
-        options->is_verbose = true;
-        return 0;
-    }
-}
-
-static int take_arguments(int argc, char **argv, struct experiment_options *options,
-                          struct error *why)
-{
-    if (optind == argc)
+    if (!*argv)
         return error_set(why, -EINVAL, "which one? roost experiment --help");
-    options->name = argv[optind++];
+    options->name = *argv++;
     if (strcmp(options->name, "log") == 0 || strcmp(options->name, "plot") == 0) {
-        if (optind == argc)
+        if (!*argv)
             return error_set(why, -EINVAL, "%s needs the path of %s", options->name,
                              options->name[0] == 'l' ? "an access log" : "a folder");
-        options->file = argv[optind++];
+        options->file = *argv++;
     }
-    if (optind < argc)
-        return error_set(why, -EINVAL, "'%s' is not understood", argv[optind]);
+    if (*argv)
+        return error_set(why, -EINVAL, "'%s' is not understood", *argv);
     return 0;
 }
 
@@ -167,27 +90,38 @@ static int check_scheme(const struct experiment_scheme *scheme, struct error *wh
 int experiment_options_parse(int argc, char **argv, struct experiment_options *options,
                              struct error *why)
 {
-    int option;
+    const struct options_row rows[] = {
+        {"connections", 'c', options_count, &options->connections, 1, CONNECTIONS_MAX},
+        {"driver", 0, take_driver, &options->is_docker, 0, 0},
+        {"help", 'h', options_flag, &options->wants_help, 0, 0},
+        {"image", 0, options_text, &options->image, 0, 0},
+        {"json", 0, options_flag, &options->is_json, 0, 0},
+        {"out", 0, options_text, &options->out, 0, 0},
+        {"quick", 0, options_flag, &options->is_quick, 0, 0},
+        {"request-hash", 0, options_text, &options->scheme.request_hash, 0, 0},
+        {"requests", 'n', options_number, &options->requests, 1, REQUESTS_MAX},
+        {"scheme", 0, options_text, &options->scheme.scheme, 0, 0},
+        {"seed", 0, options_number, &options->seed, 0, UINT64_MAX},
+        {"server-hash", 0, options_text, &options->scheme.server_hash, 0, 0},
+        {"verbose", 0, options_flag, &options->is_verbose, 0, 0},
+        {0},
+    };
+    int first = 0;
     int result;
 
     *options = (struct experiment_options){
         .connections = CONNECTIONS_DEFAULT,
         .seed = random_below(SEED_MAX),
     };
-    opterr = 0;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, ":c:n:", known, NULL)) != -1) {
-        if (option == ':')
-            return error_set(why, -EINVAL, "%s needs a value", argv[optind - 1]);
-        if (option == '?')
-            return error_set(why, -EINVAL, "'%s' is not known; roost experiment --help",
-                             argv[optind - 1]);
-        result = take_option(option, optarg, options, why);
-        if (result < 0)
-            return result;
-    }
+    result = options_read(argc, argv, rows, "experiment", &first, why);
+    if (result < 0 || options->wants_help)
+        return result;
+    if (options->image && !options->is_docker)
+        return error_set(why, -EINVAL, "--image is for --driver docker");
+    if (!options->image)
+        options->image = EXPERIMENT_IMAGE_DEFAULT;
     if (!options->requests)
         options->requests = options->is_quick ? REQUESTS_QUICK : REQUESTS_DEFAULT;
-    result = take_arguments(argc, argv, options, why);
+    result = take_arguments(argv + first, options, why);
     return result < 0 ? result : check_scheme(&options->scheme, why);
 }

@@ -8,7 +8,8 @@
 
 #include "balance/balance.h"
 
-#define EXPERIMENT_PATH_BYTES 4096
+#define EXPERIMENT_PATH_BYTES    4096
+#define EXPERIMENT_IMAGE_DEFAULT "roost" /* as `make image` and the compose file have it */
 
 /* How requests find replicas. NULL: the default. */
 struct experiment_scheme {
@@ -25,9 +26,12 @@ struct experiment_options {
     uint64_t seed;
     uint64_t requests;
     unsigned connections;
+    const char *image; /* of containers */
+    bool is_docker;    /* replicas are containers */
     bool is_quick;
     bool is_json;
     bool is_verbose;
+    bool wants_help; /* nothing else was looked at then */
 };
 
 /* Reads the command line. -EINVAL with a sentence. */

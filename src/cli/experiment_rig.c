@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "cli/experiment_call.h"
 
@@ -26,6 +27,7 @@
 #define PORT_COUNT       20000
 #define PORT_TRIES       200
 #define START_TRIES      5
+#define REPLICA_TRIES    2 /* a replica that failed so often does not start at all */
 #define START_US         (60 * CLOCK_US_PER_S)
 #define POLL_US          (5 * CLOCK_US_PER_MS)
 #define END_US           (20 * CLOCK_US_PER_S) /* for each way of asking */
@@ -62,7 +64,8 @@ static int watch_signals(struct experiment_rig *rig, struct error *why)
     return result < 0 ? error_set(why, result, "epoll: %s", strerror(-result)) : 0;
 }
 
-int experiment_rig_init(struct experiment_rig *rig, bool is_verbose, struct error *why)
+int experiment_rig_init(struct experiment_rig *rig, const struct experiment_options *options,
+                        struct error *why)
 {
     struct outbound_settings settings = {
         .limits = {.head_bytes = HEAD_BYTES_MAX, .fields = HEAD_FIELDS_MAX},
@@ -71,7 +74,7 @@ int experiment_rig_init(struct experiment_rig *rig, bool is_verbose, struct erro
     };
     int result;
 
-    *rig = (struct experiment_rig){.signals.fd = -1, .is_verbose = is_verbose};
+    *rig = (struct experiment_rig){.signals.fd = -1, .options = options};
     result = loop_init(&rig->loop, why);
     if (result < 0)
         return result;
@@ -87,6 +90,9 @@ int experiment_rig_init(struct experiment_rig *rig, bool is_verbose, struct erro
 void experiment_rig_finish(struct experiment_rig *rig)
 {
     experiment_rig_stop(rig);
+    if (rig->docker)
+        experiment_docker_finish(rig->docker);
+    free(rig->docker);
     outbound_pool_finish(&rig->calls);
     loop_remove(&rig->loop, &rig->signals);
     descriptor_close(&rig->signals.fd);
@@ -98,7 +104,7 @@ void experiment_rig_say(const struct experiment_rig *rig, const char *format, ..
 {
     va_list values;
 
-    if (!rig->is_verbose)
+    if (!rig->options->is_verbose)
         return;
     va_start(values, format);
     vfprintf(stderr, format, values);
@@ -108,13 +114,16 @@ void experiment_rig_say(const struct experiment_rig *rig, const char *format, ..
 
 /* ---- a process of ours ---- */
 
-/* An environment built anew: whatever the caller's says about roost does not count here. */
-static char **make_environment(char **kept, size_t most)
+/* An environment built anew: whatever the caller's says about roost does not count here. `node`
+ * (may be NULL) is one more of it. */
+static char **make_environment(char *node, char **kept, size_t most)
 {
-    static const char *const names[] = {"PATH", "HOME",         "TMPDIR",
-                                        "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS"};
+    static const char *const names[] = {"PATH",        "HOME",         "TMPDIR",       "LANG",
+                                        "DOCKER_HOST", "ASAN_OPTIONS", "UBSAN_OPTIONS"};
     size_t count = 0;
 
+    if (node)
+        kept[count++] = node;
     for (char **variable = environ; *variable && count + 1 < most; variable++) {
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
             size_t size = strlen(names[i]);
@@ -151,10 +160,13 @@ static int spawn(const struct experiment_rig *rig, char **arguments, pid_t *chil
                  struct error *why)
 {
     char *kept[16];
-    char **environment = make_environment(kept, ARRAY_SIZE(kept));
+    char node[sizeof("ROOST_NODE=") + EXPERIMENT_DOCKER_NODE_BYTES];
+    char **environment = make_environment(rig->docker ? node : NULL, kept, ARRAY_SIZE(kept));
     char log[sizeof(rig->folder) + 16];
     pid_t parent = getpid();
 
+    if (rig->docker)
+        snprintf(node, sizeof(node), "ROOST_NODE=%s", rig->docker->node);
     snprintf(log, sizeof(log), "%s/log", rig->folder);
     *child = fork();
     if (*child < 0)
@@ -223,6 +235,9 @@ static int spawn_keeper(struct experiment_rig *rig, const struct experiment_sche
         {"--scheme", scheme->scheme},
         {"--request-hash", scheme->request_hash},
         {"--server-hash", scheme->server_hash},
+        {"--driver", rig->docker ? "docker" : "process"},
+        {"--server-image", rig->docker ? rig->docker->image : NULL},
+        {"--docker-network", rig->docker ? rig->docker->node : NULL},
     };
     size_t count = 4;
 
@@ -280,29 +295,55 @@ int experiment_rig_wait(struct experiment_rig *rig, uint64_t us, struct error *w
     }
 }
 
-static bool is_up(struct experiment_rig *rig)
+static bool is_ready(struct experiment_rig *rig)
 {
     struct experiment_answer answer;
     struct error why;
-    json_t *replica;
-    size_t i;
-    bool are_up = false;
+    bool is_ready;
 
     if (experiment_call(rig, EXPERIMENT_CONTROL, "GET", "/readyz", NULL, &answer, &why) < 0)
         return false;
-    are_up = answer.status == 200;
+    is_ready = answer.status == 200;
     experiment_call_finish(&answer);
-    if (!are_up ||
-        experiment_call(rig, EXPERIMENT_CONTROL, "GET", "/stats", NULL, &answer, &why) < 0)
-        return false;
+    return is_ready;
+}
+
+/* 1 where the replica is up, 0 where it may still be; -EIO where it was tried often enough. */
+static int look_at(const json_t *replica, struct error *why)
+{
+    const char *name = json_string_value(json_object_get(replica, "name"));
+    const char *state = json_string_value(json_object_get(replica, "state"));
+    const char *reason = json_string_value(json_object_get(replica, "reason"));
+    json_int_t restarts = json_integer_value(json_object_get(replica, "restarts"));
+
+    if (!name || !state)
+        return 0;
+    if (restarts >= REPLICA_TRIES && reason)
+        return error_set(why, -EIO, "%s does not start: %s", name, reason);
+    return strcmp(state, "up") == 0;
+}
+
+/* 1 where all are up, 0 where one is not yet; -EIO where one never will be. */
+static int look_at_all(struct experiment_rig *rig, struct error *why)
+{
+    struct experiment_answer answer;
+    struct error later;
+    json_t *replica;
+    size_t i;
+    int result = 1;
+
+    if (!is_ready(rig))
+        return 0;
+    if (experiment_call(rig, EXPERIMENT_CONTROL, "GET", "/v1/replicas", NULL, &answer, &later) < 0)
+        return 0;
     json_array_foreach(json_object_get(answer.json, "replicas"), i, replica)
     {
-        const char *state = json_string_value(json_object_get(replica, "state"));
+        int one = look_at(replica, why);
 
-        are_up &= state && strcmp(state, "up") == 0;
+        result = one < result ? one : result;
     }
     experiment_call_finish(&answer);
-    return are_up;
+    return result;
 }
 
 static int wait_for_all(struct experiment_rig *rig, struct error *why)
@@ -312,21 +353,41 @@ static int wait_for_all(struct experiment_rig *rig, struct error *why)
     for (;;) {
         int result = experiment_rig_wait(rig, POLL_US, why);
 
-        if (result < 0)
-            return result;
-        if (is_up(rig))
-            return 0;
+        if (result == 0)
+            result = look_at_all(rig, why);
+        if (result)
+            return result < 0 ? result : 0;
         if (clock_now_us() > end_us)
             return error_set(why, -ETIMEDOUT, "the balancer is not ready after %d s",
                              (int)(START_US / CLOCK_US_PER_S));
     }
 }
 
+/* The Engine is asked at the first start: there are experiments that need none. */
+static int open_docker(struct experiment_rig *rig, struct error *why)
+{
+    struct experiment_docker *docker;
+    int result;
+
+    if (!rig->options->is_docker || rig->docker)
+        return 0;
+    docker = memory_allocate(sizeof(*docker));
+    result = experiment_docker_init(docker, &rig->socks, rig->options->image, why);
+    if (result < 0)
+        free(docker);
+    else
+        rig->docker = docker;
+    return result;
+}
+
 int experiment_rig_start(struct experiment_rig *rig, const struct experiment_scheme *scheme,
                          unsigned replicas, const char *const *flags, struct error *why)
 {
-    int result = -ECHILD;
+    int result = open_docker(rig, why);
 
+    if (result < 0)
+        return result;
+    result = -ECHILD;
     /* A port that was free a moment ago may be somebody else's by now. */
     for (int i = 0; i < START_TRIES && result == -ECHILD; i++) {
         result = make_folder(rig, why);
@@ -340,8 +401,9 @@ int experiment_rig_start(struct experiment_rig *rig, const struct experiment_sch
             experiment_rig_stop(rig);
     }
     if (result == 0)
-        experiment_rig_say(rig, "a balancer with %u replicas on port %u, %s", replicas,
-                           address_port(&rig->traffic), rig->folder);
+        experiment_rig_say(rig, "a balancer with %u %s on port %u, %s", replicas,
+                           rig->docker ? "containers" : "replicas", address_port(&rig->traffic),
+                           rig->folder);
     return result;
 }
 

@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "cli/experiment_docker.h"
 #include "cli/experiment_options.h"
 #include "conn/outbound.h"
 
@@ -16,15 +17,18 @@ struct experiment_rig {
     struct sock_group socks;
     struct outbound_pool calls;
     struct watch signals;
-    bool is_interrupted; /* Ctrl-C: everything that waits returns -EINTR */
-    bool is_verbose;
-    pid_t keeper; /* 0: nothing runs */
+    const struct experiment_options *options;
+    struct experiment_docker *docker; /* NULL: replicas are processes, or nothing ran yet */
+    bool is_interrupted;              /* Ctrl-C: everything that waits returns -EINTR */
+    pid_t keeper;                     /* 0: nothing runs */
     char folder[64];
     struct address traffic;
     struct address control;
 };
 
-MUST_USE int experiment_rig_init(struct experiment_rig *rig, bool is_verbose, struct error *why);
+/* `options` stay the caller's. */
+MUST_USE int experiment_rig_init(struct experiment_rig *rig,
+                                 const struct experiment_options *options, struct error *why);
 
 /* Ends what runs. */
 void experiment_rig_finish(struct experiment_rig *rig);

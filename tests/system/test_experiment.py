@@ -13,29 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from balancer import BINARY, descendants, wait_until
+from balancer import descendants, wait_until
+from experiment import experiment, experiment_begin, experiment_json
 
-TIMEOUT_S = 170
 REPLICAS = ["Server 1", "Server 2", "Server 3"]
-
-
-def experiment(*arguments, check=True, folder=None, timeout_s=TIMEOUT_S):
-    environment = dict(os.environ)
-    if folder:
-        environment["TMPDIR"] = str(folder)
-    done = subprocess.run(
-        [str(BINARY), "experiment", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        env=environment,
-    )
-    assert not check or done.returncode == 0, done.stderr
-    return done
-
-
-def experiment_json(*arguments, **options):
-    return json.loads(experiment(*arguments, "--json", **options).stdout)
 
 
 def test_a1_counts_what_the_workers_counted_and_chance_explains_it():
@@ -251,7 +232,8 @@ def test_a_log_without_replicas_is_refused_with_a_sentence(tmp_path):
         ["a9"],
         ["a1", "more"],
         ["a1", "--scheme", "nonsense"],
-        ["a1", "--driver", "docker"],
+        ["a1", "--driver", "swarm"],
+        ["a1", "--image", "roost"],
         ["a1", "-n", "0"],
         ["a1", "--nonsense"],
         ["log"],
@@ -264,13 +246,7 @@ def test_wrong_usage_is_one_sentence(arguments):
 
 
 def test_where_the_balancer_dies_the_experiment_fails_and_its_replicas_end(tmp_path):
-    process = subprocess.Popen(
-        [str(BINARY), "experiment", "a1", "-n", "10000000"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
+    process = experiment_begin("a1", "-n", 10000000, folder=tmp_path)
     wait_until(lambda: len(descendants(process.pid)) >= 5, 30, "the balancer runs")
     everyone = descendants(process.pid)
     keeper = next(
@@ -286,13 +262,7 @@ def test_where_the_balancer_dies_the_experiment_fails_and_its_replicas_end(tmp_p
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_experiment_leaves_nothing_behind(how, tmp_path):
-    process = subprocess.Popen(
-        [str(BINARY), "experiment", "a1", "-n", "10000000"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
+    process = experiment_begin("a1", "-n", 10000000, folder=tmp_path)
     # The keeper, its workers and its replicas.
     wait_until(lambda: len(descendants(process.pid)) >= 5, 30, "the balancer runs")
     time.sleep(0.3)
