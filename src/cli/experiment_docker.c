@@ -127,7 +127,7 @@ static int check_image(struct experiment_docker *docker, struct error *why)
 
     if (strlen(docker->image) < DOCKHAND_CHARTER_IMAGE_BYTES &&
         engine_escape(path, docker->image) == 0) {
-        strcat(path, "/json"); /* names are short enough */
+        snprintf(path + strlen(path), sizeof(path) - strlen(path), "/json");
         result = ask(docker, METHOD_GET, path, ASK_MS, NULL, &reason);
     }
     if (result == -ENOENT)
