@@ -5,9 +5,9 @@
  * the smallest, driver_process.c a whole one).
  *
  * One start of one replica is a run. Its life is told by events, in this order: on_started once or
- * on_failed; after on_started, on_ended once. Events come from the loop, never from inside a call
- * that the supervisor makes. After on_failed, on_ended or let_go the run is gone: the driver frees
- * it when the event returns.
+ * on_failed; after on_started, perhaps on_ending, on_ended once. Events come from the loop, never
+ * from inside a call that the supervisor makes. After on_failed, on_ended or let_go the run is
+ * gone: the driver frees it when the event returns.
  *
  * Nothing here may block: what takes time is answered later by an event. What a driver starts
  * outlives the program, so that a new keeper can adopt it by its handle.
@@ -63,6 +63,9 @@ struct driver_events {
     /* It could not be started: a negative errno (-EEXIST where what it would be is somebody else's)
      * and a sentence. The run is over. */
     void (*on_failed)(struct driver_run *run, int result, const char *why);
+    /* It has ended, and how is still being found out: on_ended follows. NULL: nobody wants to know.
+     */
+    void (*on_ending)(struct driver_run *run, const char *why);
     /* It is gone, with all that belonged to it; `why` is a short text ("exit status 1", "SIGKILL").
      * The run is over. */
     void (*on_ended)(struct driver_run *run, enum driver_end end, const char *why);

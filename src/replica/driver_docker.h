@@ -5,8 +5,9 @@
  *
  * The container of a replica is made anew for each start, under the same name, and removed when it
  * has ended; the Engine's own restart policy is off. Its end is known from the Engine's events;
- * when their stream was interrupted, and from time to time anyway, from a list of all. While the
- * Engine is away starts that nobody waits for are held back, and at no time more than
+ * when their stream was interrupted, and from time to time anyway, from a list of all. That it is
+ * at its end is seen before that where its first process can be seen (driver_docker_exit.h). While
+ * the Engine is away starts that nobody waits for are held back, and at no time more than
  * DRIVER_DOCKER_STARTS_MAX are under way.
  *
  * A handle is the id of the container.

@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "replica/driver_docker_exit.h"
 
 /* What a shell adds to the number of the signal that ended a command. */
 #define SIGNAL_BASE 128
@@ -18,6 +21,35 @@ static void remove_container(struct docker_run *run);
 static void pump_soon(struct driver_docker *self)
 {
     loop_make_ready(self->loop, &self->pump);
+}
+
+/* ---- the end of its first process ---- */
+
+static void close_exit(struct docker_run *run)
+{
+    if (run->exit.fd < 0)
+        return;
+    loop_remove(driver_docker_run_driver(run)->loop, &run->exit);
+    descriptor_close(&run->exit.fd);
+}
+
+/* The Engine's word, which says how it ended, comes when it has cleared away behind it. */
+static void on_exit_seen(struct watch *watch, uint32_t seen)
+{
+    struct docker_run *run = CONTAINER_OF(watch, struct docker_run, exit);
+
+    (void)seen;
+    close_exit(run);
+    if (run->is_started && !run->is_dead && !run->is_stopped && run->run.events->on_ending)
+        run->run.events->on_ending(&run->run, "its container has ended");
+}
+
+static void watch_exit(struct docker_run *run, pid_t pid)
+{
+    run->exit.fd = driver_docker_exit_open(pid, run->id);
+    if (run->exit.fd >= 0 &&
+        loop_add(driver_docker_run_driver(run)->loop, &run->exit, EPOLLIN, on_exit_seen) < 0)
+        descriptor_close(&run->exit.fd);
 }
 
 /* ---- the end of a run ---- */
@@ -34,6 +66,7 @@ void driver_docker_run_release(struct docker_run *run)
     dockhand_link_forget(&self->link, run);
     timer_stop(&run->timer);
     ready_cancel(&run->ready);
+    close_exit(run);
     list_remove(&run->list);
     pump_soon(self);
     loop_dispose(self->loop, &run->garbage, free_run);
@@ -215,6 +248,7 @@ static void tell_started(struct docker_run *run, const struct address *address, 
     snprintf(started.handle, sizeof(started.handle), "%s", run->id);
     run->state = RUN_RUNNING;
     run->is_started = true;
+    watch_exit(run, (pid_t)pid);
     run->run.events->on_started(&run->run, &started);
 }
 
@@ -470,6 +504,7 @@ struct docker_run *driver_docker_run_create(struct driver_docker *self,
     snprintf(run->replica, sizeof(run->replica), "%s", order->name);
     driver_docker_name_make(self->node, self->service, order->name, false, run->name);
     run->may_wait = order->may_wait;
+    run->exit.fd = -1;
     timer_init(&run->timer, on_timer);
     ready_init(&run->ready, on_over);
     list_init(&run->list);

@@ -28,6 +28,7 @@ struct docker_run {
     struct list list;
     struct timer timer; /* what failed is tried again */
     struct ready ready; /* it is over, and that is to be told */
+    struct watch exit;  /* the end of its first process, where that can be seen; else fd -1 */
     struct garbage garbage;
     enum run_state state;
     char replica[DRIVER_NAME_BYTES];

@@ -304,6 +304,19 @@ static void on_failed(struct driver_run *run, int result, const char *why)
     handle_failure(run->holder, result, why);
 }
 
+/* Out of rotation at once; what becomes of it is decided when it is known how it ended. */
+static void on_ending(struct driver_run *run, const char *why)
+{
+    struct replica *replica = run->holder;
+
+    if (replica->state != REPLICA_WARMING && replica->state != REPLICA_UP)
+        return;
+    health_stop(&replica->health);
+    timer_stop(&replica->timer);
+    replica->down_us = now_of(replica);
+    become(replica, REPLICA_DOWN, why);
+}
+
 static void on_ended(struct driver_run *run, enum driver_end end, const char *why)
 {
     handle_end(run->holder, end, why);
@@ -312,6 +325,7 @@ static void on_ended(struct driver_run *run, enum driver_end end, const char *wh
 static const struct driver_events driver_events = {
     .on_started = on_started,
     .on_failed = on_failed,
+    .on_ending = on_ending,
     .on_ended = on_ended,
 };
 

@@ -73,7 +73,11 @@ static inline void on_ended(struct driver_run *run, enum driver_end how, const c
     snprintf(heard->why, sizeof(heard->why), "%s", why);
 }
 
-static const struct driver_events events = {on_started, on_failed, on_ended};
+static const struct driver_events events = {
+    .on_started = on_started,
+    .on_failed = on_failed,
+    .on_ended = on_ended,
+};
 
 /* ---- what the dockhand hears and says ---- */
 

@@ -1,0 +1,33 @@
+/* What the driver tells of a replica beyond its start and its end. */
+#include "any_supervisor.h"
+
+static void one_whose_end_is_not_explained_yet_is_down_until_it_is(void **state)
+{
+    struct replica *replica = raise_one("a");
+    struct any_run *run = any_driver_last(&driver, "a");
+
+    (void)state;
+    any_pass(2 * ANY_S);
+    run->run.events->on_ending(&run->run, "its container has ended");
+    assert_int_equal(REPLICA_DOWN, replica->state);
+    assert_string_equal("its container has ended", replica->why);
+    /* Whoever has its address by then is not it. */
+    any_pass(20 * ANY_S);
+    assert_int_equal(REPLICA_DOWN, replica->state);
+    assert_int_equal(1, driver.count);
+    kill_one("a");
+    any_pass(12 * ANY_MS);
+    assert_int_equal(2, driver.count);
+    assert_int_equal(REPLICA_UP, replica->state);
+    assert_in_range(replica->healed_us, 20 * ANY_S, 21 * ANY_S);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(one_whose_end_is_not_explained_yet_is_down_until_it_is,
+                                        begin, end),
+    };
+
+    return cmocka_run_group_tests_name("replica/life", tests, NULL, NULL);
+}
