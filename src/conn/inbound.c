@@ -394,8 +394,8 @@ void inbound_group_finish(struct inbound_group *group)
     pool_finish(&group->pool);
 }
 
-void inbound_open(struct inbound_group *group, int fd, const struct address *client,
-                  uint16_t listener)
+struct inbound *inbound_open(struct inbound_group *group, int fd, const struct address *client,
+                             uint16_t listener)
 {
     struct inbound *inbound = NULL;
     char text[ADDRESS_TEXT_BYTES];
@@ -404,7 +404,7 @@ void inbound_open(struct inbound_group *group, int fd, const struct address *cli
         inbound = pool_take(&group->pool);
     if (!inbound) {
         refusal_turn_away(fd, 503);
-        return;
+        return NULL;
     }
     memset(inbound, 0, sizeof(*inbound));
     inbound->group = group;
@@ -423,6 +423,7 @@ void inbound_open(struct inbound_group *group, int fd, const struct address *cli
         inbound_life_set_deadline(inbound, inbound->sock.is_unwatched
                                                ? INBOUND_UNWATCHED_MS
                                                : group->settings.header_timeout_ms);
+    return inbound;
 }
 
 void inbound_group_drain(struct inbound_group *group)

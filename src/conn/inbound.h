@@ -105,7 +105,7 @@ struct inbound {
     bool awaits_continue : 1; /* the client may send its body, or wait for a 100 */
     bool has_fin : 1;
     bool is_loopback : 1; /* the client's address */
-    bool is_trusted : 1;  /* the owner's to set and use */
+    bool is_counted : 1;  /* the owner's to set and use */
     char client_ip[INBOUND_IP_BYTES];
 };
 
@@ -116,9 +116,10 @@ void inbound_group_init(struct inbound_group *group, struct sock_group *socks,
 /* All connections must have ended. */
 void inbound_group_finish(struct inbound_group *group);
 
-/* Takes over `fd`, reads what is there at once. Over connections_max it is closed. */
-void inbound_open(struct inbound_group *group, int fd, const struct address *client,
-                  uint16_t listener);
+/* Takes over `fd`, reads what is there at once. Over connections_max it is turned away: NULL. The
+ * inbound may be closed already, and is there until the callback of the loop returns. */
+struct inbound *inbound_open(struct inbound_group *group, int fd, const struct address *client,
+                             uint16_t listener);
 
 /* Idle connections end now, the others with their present answer. */
 void inbound_group_drain(struct inbound_group *group);

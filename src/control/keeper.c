@@ -395,6 +395,8 @@ static void init_parts(struct keeper *keeper)
         .listeners = &keeper->listeners,
         .count = config->workers ? config->workers : cores_count(),
         .states_fd = keeper->states_fd,
+        .guests_fd = keeper->guests_fd,
+        .guests = keeper->guests,
         .access_fd = keeper->access_fd,
         .events = &workers_events,
         .owner = keeper,
@@ -463,6 +465,8 @@ static int found(struct keeper *keeper, struct error *why)
     if (result == 0)
         result = segments_create_state(&keeper->states_fd, &keeper->states, why);
     if (result == 0)
+        result = guests_create(&keeper->guests_fd, &keeper->guests, why);
+    if (result == 0)
         result = loop_init(&keeper->loop, why);
     return result;
 }
@@ -515,7 +519,9 @@ static int run(struct keeper *keeper)
     finish_parts(keeper);
     state_close(keeper->state);
     segments_unmap_state(keeper->states);
+    guests_unmap(keeper->guests);
     descriptor_close(&keeper->states_fd);
+    descriptor_close(&keeper->guests_fd);
     descriptor_close(&keeper->access_fd);
     folder_forget(&keeper->folder, "keeper");
     return result < 0 ? 1 : keeper->status;
@@ -530,6 +536,7 @@ int keeper_run(const struct config *config, const struct config_flags *flags)
     reload_init(&keeper->reload, keeper, flags);
     keeper->folder = (struct folder){.run_fd = -1, .lock_fd = -1};
     keeper->states_fd = -1;
+    keeper->guests_fd = -1;
     keeper->access_fd = -1;
     keeper->started_us = clock_now_us();
     descriptor_raise_limit();

@@ -58,6 +58,7 @@ struct keeper {
     struct state *state;
     uint64_t epochs_reserved; /* those below are never used again after a crash */
     struct state_segment *states;
+    struct guest_segment *guests;
     struct signals signals;
     struct ready look; /* whether the replicas are ready */
     struct timer look_again;
@@ -67,6 +68,7 @@ struct keeper {
     unsigned control_count;
     uint64_t started_us;
     int states_fd;
+    int guests_fd;
     int access_fd; /* -1: no access log */
     int status;    /* the process's exit status */
     unsigned stop_signals;

@@ -49,6 +49,8 @@ void workers_init(struct workers *workers, const struct workers_settings *settin
         .generations = 1,
         .table_fd = -1,
         .states_fd = settings->states_fd,
+        .guests_fd = settings->guests_fd,
+        .guests = settings->guests,
         .access_fd = settings->access_fd,
     };
     list_init(&workers->all);
@@ -113,8 +115,10 @@ static void dismiss(struct workers_one *one)
     if (one->exit.on_events)
         loop_remove(workers->loop, &one->exit);
     descriptor_close(&one->exit.fd);
-    if (one->counts)
+    if (one->counts) {
         counts_fold(workers->gone, one->counts);
+        guests_give_back(workers->guests, one->counts->guests);
+    }
     segments_unmap_counts(one->counts);
     folder_forget(workers->folder, one->name);
     list_remove(&one->list);
@@ -320,6 +324,8 @@ static int hand_over(struct workers_one *one, int handover_fd, int counts_fd)
         result = link_send(&one->link, LINK_HANDOVER, 0, handover_fd);
     if (result == 0)
         result = link_send(&one->link, LINK_STATES, 0, workers->states_fd);
+    if (result == 0)
+        result = link_send(&one->link, LINK_GUESTS, 0, workers->guests_fd);
     if (result == 0)
         result = link_send(&one->link, LINK_COUNTS, 0, counts_fd);
     if (result == 0 && workers->access_fd >= 0)

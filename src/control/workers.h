@@ -15,6 +15,7 @@
 #include "control/folder.h"
 #include "control/listeners.h"
 #include "net/loop.h"
+#include "proxy/guests.h"
 #include "proxy/link.h"
 
 #define WORKERS_MAX 256
@@ -100,8 +101,10 @@ struct workers {
     unsigned failures;
     uint32_t retire_ms; /* those of the former posts have that long */
     int table_fd;
-    int states_fd; /* not ours */
-    int access_fd; /* not ours; -1: none */
+    int states_fd;                /* not ours */
+    int guests_fd;                /* not ours */
+    struct guest_segment *guests; /* not ours */
+    int access_fd;                /* not ours; -1: none */
     bool was_ready;
     bool is_stopping;
 };
@@ -112,6 +115,8 @@ struct workers_settings {
     const struct listeners *listeners; /* as many sockets each as there are workers */
     unsigned count;
     int states_fd;
+    int guests_fd;
+    struct guest_segment *guests;
     int access_fd; /* -1: no access log */
     const struct workers_events *events;
     void *owner;

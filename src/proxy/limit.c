@@ -1,15 +1,12 @@
 #include "proxy/limit.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/memory.h"
-#include "base/random.h"
+#include "proxy/segments.h"
 
-#define NS_PER_US    UINT64_C(1000)
-#define BUCKETS_BITS 14
-#define BUCKETS      (1u << BUCKETS_BITS)
+#define NS_PER_US UINT64_C(1000)
+#define NS_PER_S  (CLOCK_US_PER_S * NS_PER_US)
 
 /* Of an IPv6 address so much is its owner's network (RFC 6177). */
 #define IPV6_KEY_BYTES 8
@@ -17,40 +14,9 @@
 /* What an IPv4 address begins with as a key: none of IPv6 in use (RFC 4291 2.5.5.2). */
 #define IPV4_MARK 0xffff
 
-/* One address that was seen. */
-struct guest {
-    struct list list; /* of its bucket */
-    struct list idle; /* of limit->idle */
-    uint64_t key;
-    uint64_t full_at_ns; /* when its tokens are as many as may be: later for each that is gone */
-    uint32_t connections;
-};
-
-void limit_init(struct limit *limit)
+void limit_init(struct limit *limit, struct guest_segment *guests, _Atomic uint32_t *held)
 {
-    *limit = (struct limit){.seed = random_next()};
-    pool_init(&limit->pool, sizeof(struct guest), SIZE_MAX);
-    list_init(&limit->idle);
-}
-
-static void forget(struct limit *limit, struct guest *guest)
-{
-    if (!list_is_empty(&guest->idle))
-        limit->idle_count--;
-    list_remove(&guest->idle);
-    list_remove(&guest->list);
-    pool_give(&limit->pool, guest);
-}
-
-void limit_finish(struct limit *limit)
-{
-    for (unsigned i = 0; limit->buckets && i < BUCKETS; i++) {
-        while (!list_is_empty(&limit->buckets[i]))
-            forget(limit, LIST_FIRST(&limit->buckets[i], struct guest, list));
-    }
-    pool_finish(&limit->pool);
-    free(limit->buckets);
-    limit->buckets = NULL;
+    *limit = (struct limit){.guests = guests, .held = held};
 }
 
 void limit_set(struct limit *limit, const struct limit_rules *rules)
@@ -58,11 +24,6 @@ void limit_set(struct limit *limit, const struct limit_rules *rules)
     limit->rules = *rules;
     if (limit->rules.requests && !limit->rules.burst)
         limit->rules.burst = 1;
-    if (limit->buckets || (!rules->connections && !rules->requests))
-        return;
-    limit->buckets = memory_allocate(BUCKETS * sizeof(*limit->buckets));
-    for (unsigned i = 0; i < BUCKETS; i++)
-        list_init(&limit->buckets[i]);
 }
 
 /* 0 where it is no IP address: those are not limited. */
@@ -82,96 +43,70 @@ static uint64_t key_of(const struct address *address)
     return (uint64_t)in << 32 | IPV4_MARK;
 }
 
-static struct list *bucket_of(struct limit *limit, uint64_t key)
+/* The place of an address. With a connection of ours in it, it is pinned already; else it is until
+ * leave(). */
+static uint32_t enter(struct limit *limit, uint64_t key)
 {
-    uint64_t hash = (key ^ limit->seed) * UINT64_C(0x9e3779b97f4a7c15);
+    uint32_t place = guests_find(limit->guests, key);
 
-    hash ^= hash >> 29;
-    return &limit->buckets[hash * UINT64_C(0xbf58476d1ce4e5b9) >> (64 - BUCKETS_BITS)];
+    if (place != GUESTS_NONE && SEGMENTS_READ(limit->held[place]))
+        return place;
+    return guests_enter(limit->guests, key);
 }
 
-static struct guest *find(struct limit *limit, uint64_t key)
+static void leave(struct limit *limit, uint32_t place)
 {
-    if (!limit->buckets || !key)
-        return NULL;
-    LIST_FOR_EACH (at, bucket_of(limit, key)) {
-        struct guest *guest = CONTAINER_OF(at, struct guest, list);
-
-        if (guest->key == key)
-            return guest;
-    }
-    return NULL;
+    if (!SEGMENTS_READ(limit->held[place]))
+        guests_leave(limit->guests, place);
 }
 
-/* The one seen last goes last; the one not seen for longest goes where there are too many. */
-static void keep_idle(struct limit *limit, struct guest *guest)
-{
-    if (list_is_empty(&guest->idle))
-        limit->idle_count++;
-    list_remove(&guest->idle);
-    list_append(&limit->idle, &guest->idle);
-    if (limit->idle_count > LIMIT_IDLE_MAX)
-        forget(limit, LIST_FIRST(&limit->idle, struct guest, idle));
-}
-
-static struct guest *enter(struct limit *limit, uint64_t key)
-{
-    struct guest *guest = find(limit, key);
-
-    if (guest)
-        return guest;
-    guest = pool_take(&limit->pool);
-    *guest = (struct guest){.key = key};
-    list_init(&guest->idle);
-    list_append(bucket_of(limit, key), &guest->list);
-    return guest;
-}
-
-bool limit_connect(struct limit *limit, const struct address *address)
+enum limit_verdict limit_connect(struct limit *limit, const struct address *address)
 {
     uint64_t key = key_of(address);
-    struct guest *guest;
+    uint32_t place;
 
     if (!limit->rules.connections || !key)
-        return true;
-    guest = enter(limit, key);
-    if (guest->connections >= limit->rules.connections)
-        return false;
-    guest->connections++;
-    if (!list_is_empty(&guest->idle))
-        limit->idle_count--;
-    list_remove(&guest->idle);
-    return true;
+        return LIMIT_NOT_COUNTED;
+    place = enter(limit, key);
+    if (place == GUESTS_NONE)
+        return LIMIT_NOT_COUNTED;
+    /* In this order: whoever dies in between must not leave a connection that nobody gives back. */
+    SEGMENTS_ADD(limit->held[place], 1);
+    if (guests_connect(limit->guests, place, limit->rules.connections))
+        return LIMIT_COUNTED;
+    SEGMENTS_ADD(limit->held[place], -1u);
+    leave(limit, place);
+    return LIMIT_TOO_MANY;
 }
 
 void limit_disconnect(struct limit *limit, const struct address *address)
 {
-    struct guest *guest = find(limit, key_of(address));
+    uint64_t key = key_of(address);
+    uint32_t place = key ? guests_find(limit->guests, key) : GUESTS_NONE;
 
-    if (!guest || !guest->connections)
+    if (place == GUESTS_NONE || !SEGMENTS_READ(limit->held[place]))
         return;
-    if (--guest->connections == 0)
-        keep_idle(limit, guest);
+    guests_disconnect(limit->guests, place);
+    SEGMENTS_ADD(limit->held[place], -1u);
+    leave(limit, place);
 }
 
 bool limit_request(struct limit *limit, const struct address *address, uint64_t now_us)
 {
+    const struct limit_rules *rules = &limit->rules;
     uint64_t key = key_of(address);
-    uint64_t now_ns = now_us * NS_PER_US;
-    uint64_t token_ns, most_ns;
-    struct guest *guest;
+    uint32_t place;
+    bool is_allowed;
 
-    if (!limit->rules.requests || !key)
+    if (!rules->requests || !key)
         return true;
-    guest = enter(limit, key);
-    if (!guest->connections)
-        keep_idle(limit, guest);
-    token_ns = CLOCK_US_PER_S * NS_PER_US / limit->rules.requests;
-    most_ns = token_ns * limit->rules.burst;
-    if (guest->full_at_ns < now_ns)
-        guest->full_at_ns = now_ns;
-    if (guest->full_at_ns + token_ns > now_ns + most_ns)
-        return false;
-    guest->full_at_ns += token_ns;
-    return true;
+    place = enter(limit, key);
+    if (place == GUESTS_NONE)
+        return true;
+    /* Rounded up: rather a little slower than faster. */
+    is_allowed =
+        guests_take_token(limit->guests, place, now_us * NS_PER_US,
+                          (NS_PER_S + rules->requests - 1) / rules->requests, rules->burst);
+    leave(limit, place);
+    return is_allowed;
 }

@@ -1,20 +1,17 @@
 /*
  * What one client address may have at once and ask for in a second: its connections, and a token
- * bucket of requests. IPv4 addresses count one by one, IPv6 by their /64 (one customer's network).
+ * bucket of requests, over all workers (proxy/guests.h). IPv4 addresses count one by one, IPv6 by
+ * their /64 (one customer's network).
  *
- * Each worker counts for itself. Whoever has neither a connection nor an empty place in its bucket
- * is forgotten; the number of those remembered is bounded, the one not seen for longest goes first.
+ * An address for which there is no place is not limited: as many others have connections then as
+ * are remembered.
  *
  * Owner: the worker.
  */
 #pragma once
 
-#include "base/list.h"
-#include "base/pool.h"
 #include "net/address.h"
-
-/* Most addresses remembered that have no connection. */
-#define LIMIT_IDLE_MAX 65536
+#include "proxy/guests.h"
 
 /* What is allowed; 0: no limit. */
 struct limit_rules {
@@ -25,23 +22,26 @@ struct limit_rules {
 
 struct limit {
     struct limit_rules rules;
-    struct list *buckets; /* of the hash table; NULL while nothing is limited */
-    struct pool pool;
-    struct list idle; /* those without a connection, the one seen last at the end */
-    unsigned idle_count;
-    uint64_t seed; /* nobody outside can choose addresses that meet in one bucket */
+    struct guest_segment *guests; /* of all workers; untouched while nothing is limited */
+    _Atomic uint32_t *held;       /* of our count segment: our connections by place */
 };
 
-void limit_init(struct limit *limit);
-void limit_finish(struct limit *limit);
+enum limit_verdict {
+    LIMIT_TOO_MANY,    /* not counted: turn it away */
+    LIMIT_COUNTED,     /* limit_disconnect() when it ends */
+    LIMIT_NOT_COUNTED, /* nobody limits it */
+};
+
+/* Both are the caller's and stay as long as the limit. */
+void limit_init(struct limit *limit, struct guest_segment *guests, _Atomic uint32_t *held);
 
 /* From now on these count; connections that are open stay so. */
 void limit_set(struct limit *limit, const struct limit_rules *rules);
 
-/* One connection more of that address; false, and not counted, where it has as many as it may. */
-MUST_USE bool limit_connect(struct limit *limit, const struct address *address);
+/* One connection more of that address. */
+MUST_USE enum limit_verdict limit_connect(struct limit *limit, const struct address *address);
 
-/* One connection fewer; harmless where none was counted. */
+/* One fewer of those that were counted. */
 void limit_disconnect(struct limit *limit, const struct address *address);
 
 /* Takes a token for one request; false where there is none. */

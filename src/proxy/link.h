@@ -22,6 +22,7 @@ enum link_kind {
     LINK_LISTENER = 1, /* fd: a listening socket; number: its index in the table */
     LINK_HANDOVER, /* fd: a listening unix socket of the run folder for the verbs of the handover */
     LINK_STATES,   /* fd: the state segment */
+    LINK_GUESTS,   /* fd: the guest segment */
     LINK_COUNTS,   /* fd: the count segment of this worker */
     LINK_ACCESS_LOG, /* fd: where access log lines go; without: no access log */
     LINK_TABLE,      /* fd: a table; number: its epoch; answered with LINK_ADOPTED */

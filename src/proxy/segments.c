@@ -13,7 +13,7 @@
 #define BUCKET_FIRST_SHIFT 6
 #define BUCKET_STEP_BITS   2
 
-static int create_file(const char *name, size_t bytes, struct error *why)
+int segments_create_file(const char *name, size_t bytes, struct error *why)
 {
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -30,7 +30,7 @@ static int create_file(const char *name, size_t bytes, struct error *why)
     return fd;
 }
 
-static int map_file(int fd, size_t bytes, int protection, void **memory, struct error *why)
+int segments_map_file(int fd, size_t bytes, int protection, void **memory, struct error *why)
 {
     struct stat status;
     void *result;
@@ -46,13 +46,14 @@ static int map_file(int fd, size_t bytes, int protection, void **memory, struct 
 
 int segments_create_state(int *fd, struct state_segment **segment, struct error *why)
 {
-    int file = create_file("roost-states", sizeof(struct state_segment), why);
+    int file = segments_create_file("roost-states", sizeof(struct state_segment), why);
     void *memory;
     int result;
 
     if (file < 0)
         return file;
-    result = map_file(file, sizeof(struct state_segment), PROT_READ | PROT_WRITE, &memory, why);
+    result =
+        segments_map_file(file, sizeof(struct state_segment), PROT_READ | PROT_WRITE, &memory, why);
     /* From here on nobody else can map it for writing. */
     if (result == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
         result = error_set(why, -errno, "sealing the state segment: %s", strerror(errno));
@@ -68,7 +69,7 @@ int segments_create_state(int *fd, struct state_segment **segment, struct error 
 
 int segments_create_counts(int *fd, const struct count_segment **segment, struct error *why)
 {
-    int file = create_file("roost-counts", sizeof(struct count_segment), why);
+    int file = segments_create_file("roost-counts", sizeof(struct count_segment), why);
     const uint32_t version = SEGMENTS_VERSION;
     void *memory;
     int result;
@@ -79,7 +80,7 @@ int segments_create_counts(int *fd, const struct count_segment **segment, struct
         sizeof(version))
         result = error_set(why, -EIO, "writing a count segment: %s", strerror(errno));
     else
-        result = map_file(file, sizeof(struct count_segment), PROT_READ, &memory, why);
+        result = segments_map_file(file, sizeof(struct count_segment), PROT_READ, &memory, why);
     if (result < 0) {
         descriptor_close(&file);
         return result;
@@ -92,7 +93,7 @@ int segments_create_counts(int *fd, const struct count_segment **segment, struct
 int segments_map_state(int fd, const struct state_segment **segment, struct error *why)
 {
     void *memory;
-    int result = map_file(fd, sizeof(struct state_segment), PROT_READ, &memory, why);
+    int result = segments_map_file(fd, sizeof(struct state_segment), PROT_READ, &memory, why);
 
     if (result < 0)
         return result;
@@ -106,7 +107,8 @@ int segments_map_state(int fd, const struct state_segment **segment, struct erro
 int segments_map_counts(int fd, struct count_segment **segment, struct error *why)
 {
     void *memory;
-    int result = map_file(fd, sizeof(struct count_segment), PROT_READ | PROT_WRITE, &memory, why);
+    int result =
+        segments_map_file(fd, sizeof(struct count_segment), PROT_READ | PROT_WRITE, &memory, why);
 
     if (result < 0)
         return result;

@@ -14,9 +14,10 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "proxy/guests.h"
 #include "proxy/table.h"
 
-#define SEGMENTS_VERSION 1u
+#define SEGMENTS_VERSION 2u
 
 /* What a worker needs to know of a replica. */
 enum seat_state {
@@ -71,7 +72,16 @@ struct count_segment {
     _Atomic uint64_t statuses[6]; /* by class: [2] = 2xx */
     _Atomic uint64_t sandbox_refusals;
     struct count_seat seats[TABLE_REPLICAS_MAX];
+    _Atomic uint32_t guests[GUESTS_MAX]; /* its connections by place (proxy/guests.h) */
 };
+
+/* A memory file of that size, all zeroes, which nobody can make smaller or larger; or -errno. The
+ * descriptor is the caller's. */
+MUST_USE int segments_create_file(const char *name, size_t bytes, struct error *why);
+
+/* Maps it; -EBADMSG where it is not of that size. */
+MUST_USE int segments_map_file(int fd, size_t bytes, int protection, void **memory,
+                               struct error *why);
 
 /* A new memory file for one of them, mapped for the writer; readers may map it read-only only. *fd
  * is the caller's. */

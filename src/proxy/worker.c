@@ -51,6 +51,7 @@ struct worker {
     struct watch sigterm;
     const struct state_segment *states;
     struct count_segment *counts;
+    struct guest_segment *guests;
     struct handover handover;
     int handover_fd;
     bool is_started;
@@ -63,14 +64,22 @@ struct worker {
 static void on_accept(struct listener *listener, int fd, const struct address *client)
 {
     struct worker *worker = listener->owner;
+    enum limit_verdict verdict = LIMIT_NOT_COUNTED;
+    struct inbound *inbound;
 
     /* A proxy that is trusted speaks for many. */
-    if (!client_is_trusted(client, worker->proxy.table) && !limit_connect(&worker->limit, client)) {
+    if (!client_is_trusted(client, worker->proxy.table))
+        verdict = limit_connect(&worker->limit, client);
+    if (verdict == LIMIT_TOO_MANY) {
         refusal_turn_away(fd, 429);
         return;
     }
-    inbound_open(&worker->inbounds, fd, client,
-                 worker->listener_numbers[listener - worker->listeners]);
+    inbound = inbound_open(&worker->inbounds, fd, client,
+                           worker->listener_numbers[listener - worker->listeners]);
+    if (inbound)
+        inbound->is_counted = verdict == LIMIT_COUNTED;
+    else if (verdict == LIMIT_COUNTED)
+        limit_disconnect(&worker->limit, client);
 }
 
 /* Is it one request too many of this client? The one that is meant where a trusted proxy names it.
@@ -145,8 +154,7 @@ static void on_closed(struct inbound *inbound)
     struct worker *worker = group->owner;
     struct address address;
 
-    if (worker->limit.buckets && address_from_ip(view_of(inbound->client_ip), 0, &address) == 0 &&
-        !client_is_trusted(&address, worker->proxy.table))
+    if (inbound->is_counted && address_from_ip(view_of(inbound->client_ip), 0, &address) == 0)
         limit_disconnect(&worker->limit, &address);
     SEGMENTS_SET(worker->counts->connections, group->count);
     if (worker->is_draining && group->count == 0)
@@ -328,13 +336,22 @@ static int take_states(struct worker *worker, int fd)
     return worker->states ? -EPROTO : segments_map_state(fd, &worker->states, &why);
 }
 
-/* The counts come last of the two segments: then the proxy can be. */
+static int take_guests(struct worker *worker, int fd)
+{
+    struct error why;
+
+    return worker->guests ? -EPROTO : guests_map(fd, &worker->guests, &why);
+}
+
+/* The counts come last of the segments: then the proxy can be. */
 static int take_counts(struct worker *worker, int fd)
 {
     struct error why;
 
-    if (worker->counts || !worker->states || segments_map_counts(fd, &worker->counts, &why) < 0)
+    if (worker->counts || !worker->states || !worker->guests ||
+        segments_map_counts(fd, &worker->counts, &why) < 0)
         return -EPROTO;
+    limit_init(&worker->limit, worker->guests, worker->counts->guests);
     proxy_init(&worker->proxy, &worker->loop, &worker->socks, worker->states, worker->counts);
     worker->proxy.want_stream = want_stream;
     return 0;
@@ -363,6 +380,8 @@ static int obey(struct worker *worker, const struct link_message *message, int *
         return 0;
     case LINK_STATES:
         return take_states(worker, *fd);
+    case LINK_GUESTS:
+        return take_guests(worker, *fd);
     case LINK_COUNTS:
         return take_counts(worker, *fd);
     case LINK_ACCESS_LOG:
@@ -489,7 +508,6 @@ static int init(struct worker *worker, struct error *why)
     worker->loop.turn_owner = worker;
     worker->loop.never_forks = true;
     sock_group_init(&worker->socks, &worker->loop, SOCK_QUEUE_BYTES_MAX);
-    limit_init(&worker->limit);
     timer_init(&worker->drain_limit, on_drain_limit);
     timer_init(&worker->log_wait, on_log_wait);
     result = watch_signals(worker, why);

@@ -1,5 +1,8 @@
 """Every limit of a client, at its edge: what is allowed passes, one more is an answer that says so."""
 
+import os
+import select
+import signal
 import socket
 import time
 
@@ -218,6 +221,78 @@ def test_client_requests(start):
         time.sleep(0.6)
         assert [ask().status for _ in range(2)] == [200, 429]
     assert len(limited.replica.requests) == 7
+    limited.end()
+
+
+def statuses_of(raws):
+    for raw in raws:
+        raw.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    answers = [raw.read_answer() for raw in raws]
+    for answer in answers:
+        assert answer.status == 200 or int(answer.headers["retry-after"]) > 0
+    return [answer.status for answer in answers]
+
+
+def test_client_connections_count_over_all_workers(start):
+    limited = Limited(start, top="limits: { client-connections: 8 }", workers=2)
+    workers = limited.roost.pids_with("roost worker")
+    raws = [limited.raw() for _ in range(60)]
+    statuses = statuses_of(raws)
+    assert sorted(statuses) == [200] * 8 + [429] * 52
+    assert limited.get(source="127.0.0.2").status == 200
+    kept = [raw for raw, status in zip(raws, statuses) if status == 200]
+    # A worker that crashes has nothing any more: what it held may be opened again, and no more.
+    os.kill(workers[0], signal.SIGKILL)
+    wait_until(lambda: len(set(limited.roost.pids_with("roost worker")) - {workers[0]}) == 2, 10)
+    kept = [raw for raw in kept if not is_over(raw)]
+
+    def is_full():
+        raws.append(limited.raw())
+        kept.extend(raws[-1:] if statuses_of(raws[-1:]) == [200] else [])
+        return len(kept) == 8
+
+    wait_until(lambda: len(kept) == 8 or is_full(), 10)
+    raws += [limited.raw() for _ in range(30)]
+    assert statuses_of(raws[-30:]) == [429] * 30
+    assert statuses_of(kept) == [200] * 8
+    for raw in raws:
+        raw.close()
+    wait_until(lambda: limited.get().status == 200, 10)
+    limited.end()
+
+
+def is_over(raw):
+    """Whether the other side has ended a connection on which nothing is awaited."""
+    readable, _, _ = select.select([raw.socket], [], [], 0)
+    return bool(readable)
+
+
+def test_client_requests_count_over_all_workers(start):
+    limited = Limited(start, top="limits: { client-requests: 1, client-burst: 20 }", workers=2)
+    began = time.monotonic()
+    raws = [limited.raw() for _ in range(40)]
+    statuses = statuses_of(raws) + statuses_of(raws)
+    took = time.monotonic() - began
+    assert 20 <= statuses.count(200) <= 20 + took
+    assert statuses.count(429) == 80 - statuses.count(200)
+    assert len(limited.replica.requests) == statuses.count(200)
+    assert limited.get(source="127.0.0.2").status == 200
+    for raw in raws:
+        raw.close()
+    limited.end()
+
+
+def test_who_is_turned_away_is_not_counted(start):
+    limited = Limited(start, top="limits: { connections: 16, client-connections: 20 }")
+    raws = [limited.raw() for _ in range(40)]
+    assert sorted(statuses_of(raws)) == [200] * 16 + [503] * 24
+    for raw in raws:
+        raw.close()
+    wait_until(lambda: limited.get().status == 200, 10)
+    raws = [limited.raw() for _ in range(16)]
+    assert 429 not in statuses_of(raws)
+    for raw in raws:
+        raw.close()
     limited.end()
 
 

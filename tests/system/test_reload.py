@@ -363,3 +363,38 @@ def test_a_token_of_the_environment_stays(start):
     answer = roost.on_control("POST", "/v1/reload", headers=bearer)
     assert answer.status == 200, answer
     assert answer.json()["changed"] == []
+
+
+def test_the_limit_of_an_address_holds_over_generations(reloaded):
+    """What is open in workers that are being replaced counts for their successors."""
+    top = "limits: {client-connections: 4}\n"
+    reloaded.write(top=top, drain="20s")
+    reloaded.reload()
+    long = [reloaded.roost.raw() for _ in range(4)]
+    for raw in long:
+        raw.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n")
+    wait_until(lambda: is_refused(reloaded.roost))
+    reloaded.write(top=top, drain="20s", workers=3)
+    reloaded.reload()
+    assert all(is_refused(reloaded.roost) for _ in range(10))
+    # A higher limit counts at once, also for what is open already.
+    reloaded.write(top="limits: {client-connections: 6}\n", drain="20s", workers=3)
+    reloaded.reload()
+    more = [reloaded.roost.raw() for _ in range(2)]
+    for raw in more:
+        raw.send("GET /home HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert raw.read_answer().status == 200
+    assert is_refused(reloaded.roost)
+    for raw in long:
+        raw.send("end")
+        assert raw.read_answer().body == b"end"
+        raw.close()
+    wait_until(lambda: not is_refused(reloaded.roost))
+    for raw in more:
+        raw.close()
+
+
+def is_refused(roost):
+    with roost.raw() as raw:
+        raw.send("GET /home HTTP/1.1\r\nHost: a\r\n\r\n")
+        return raw.read_answer().status == 429

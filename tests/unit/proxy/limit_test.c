@@ -2,10 +2,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "proxy/limit.h"
 
 #define SECOND_US UINT64_C(1000000)
@@ -19,12 +21,36 @@ static struct address address_of(const char *ip)
     return address;
 }
 
-static void start(struct limit *limit, uint32_t connections, uint32_t requests, uint32_t burst)
+/* As many workers as a test needs count in one segment. */
+static void start_worker(struct limit *limit, struct guest_segment *guests, uint32_t connections,
+                         uint32_t requests, uint32_t burst)
 {
     const struct limit_rules rules = {connections, requests, burst};
 
-    limit_init(limit);
+    limit_init(limit, guests, memory_allocate(GUESTS_MAX * sizeof(*limit->held)));
     limit_set(limit, &rules);
+}
+
+static void start(struct limit *limit, uint32_t connections, uint32_t requests, uint32_t burst)
+{
+    struct guest_segment *guests;
+    struct error why;
+    int fd;
+
+    assert_int_equal(guests_create(&fd, &guests, &why), 0);
+    close(fd);
+    start_worker(limit, guests, connections, requests, burst);
+}
+
+static void stop(struct limit *limit)
+{
+    guests_unmap(limit->guests);
+    free((void *)limit->held);
+}
+
+static bool is_let_in(struct limit *limit, const struct address *address)
+{
+    return limit_connect(limit, address) != LIMIT_TOO_MANY;
 }
 
 static void an_address_has_as_many_connections_as_it_may(void **state)
@@ -35,14 +61,14 @@ static void an_address_has_as_many_connections_as_it_may(void **state)
 
     (void)state;
     start(&limit, 2, 0, 0);
-    assert_true(limit_connect(&limit, &one));
-    assert_true(limit_connect(&limit, &one));
-    assert_false(limit_connect(&limit, &one));
-    assert_true(limit_connect(&limit, &other));
+    assert_true(is_let_in(&limit, &one));
+    assert_true(is_let_in(&limit, &one));
+    assert_false(is_let_in(&limit, &one));
+    assert_true(is_let_in(&limit, &other));
     limit_disconnect(&limit, &one);
-    assert_true(limit_connect(&limit, &one));
-    assert_false(limit_connect(&limit, &one));
-    limit_finish(&limit);
+    assert_true(is_let_in(&limit, &one));
+    assert_false(is_let_in(&limit, &one));
+    stop(&limit);
 }
 
 static void nothing_is_limited_or_remembered_unless_it_is_said(void **state)
@@ -53,11 +79,12 @@ static void nothing_is_limited_or_remembered_unless_it_is_said(void **state)
     (void)state;
     start(&limit, 0, 0, 0);
     for (int i = 0; i < 1000; i++) {
-        assert_true(limit_connect(&limit, &one));
+        assert_int_equal(limit_connect(&limit, &one), LIMIT_NOT_COUNTED);
         assert_true(limit_request(&limit, &one, START_US));
     }
-    assert_int_equal(limit.pool.out, 0);
-    limit_finish(&limit);
+    for (uint32_t place = 0; place < GUESTS_MAX; place++)
+        assert_int_equal(atomic_load(&limit.guests->words[place]), 0);
+    stop(&limit);
 }
 
 static void the_64_bits_of_a_network_count_as_one(void **state)
@@ -69,10 +96,10 @@ static void the_64_bits_of_a_network_count_as_one(void **state)
 
     (void)state;
     start(&limit, 1, 0, 0);
-    assert_true(limit_connect(&limit, &one));
-    assert_false(limit_connect(&limit, &same));
-    assert_true(limit_connect(&limit, &other));
-    limit_finish(&limit);
+    assert_true(is_let_in(&limit, &one));
+    assert_false(is_let_in(&limit, &same));
+    assert_true(is_let_in(&limit, &other));
+    stop(&limit);
 }
 
 static void an_address_mapped_into_ipv6_is_the_same(void **state)
@@ -84,10 +111,10 @@ static void an_address_mapped_into_ipv6_is_the_same(void **state)
 
     (void)state;
     start(&limit, 1, 0, 0);
-    assert_true(limit_connect(&limit, &plain));
-    assert_false(limit_connect(&limit, &mapped));
-    assert_true(limit_connect(&limit, &other));
-    limit_finish(&limit);
+    assert_true(is_let_in(&limit, &plain));
+    assert_false(is_let_in(&limit, &mapped));
+    assert_true(is_let_in(&limit, &other));
+    stop(&limit);
 }
 
 static void a_bucket_gives_its_burst_and_then_the_rate(void **state)
@@ -109,7 +136,7 @@ static void a_bucket_gives_its_burst_and_then_the_rate(void **state)
     for (int i = 0; i < 5; i++)
         assert_true(limit_request(&limit, &one, START_US + 100 * SECOND_US));
     assert_false(limit_request(&limit, &one, START_US + 100 * SECOND_US));
-    limit_finish(&limit);
+    stop(&limit);
 }
 
 static void over_ten_seconds_the_rate_is_kept_exactly(void **state)
@@ -123,7 +150,7 @@ static void over_ten_seconds_the_rate_is_kept_exactly(void **state)
     for (uint64_t at = 0; at < 10 * SECOND_US; at += 1000)
         passed += limit_request(&limit, &one, START_US + at);
     assert_in_range(passed, 20 + 998, 20 + 1000);
-    limit_finish(&limit);
+    stop(&limit);
 }
 
 static void a_burst_that_is_not_said_is_one(void **state)
@@ -135,7 +162,7 @@ static void a_burst_that_is_not_said_is_one(void **state)
     start(&limit, 0, 1, 0);
     assert_true(limit_request(&limit, &one, START_US));
     assert_false(limit_request(&limit, &one, START_US));
-    limit_finish(&limit);
+    stop(&limit);
 }
 
 static void new_rules_count_from_now_on(void **state)
@@ -147,55 +174,81 @@ static void new_rules_count_from_now_on(void **state)
 
     (void)state;
     start(&limit, 1, 0, 0);
-    assert_true(limit_connect(&limit, &one));
+    assert_true(is_let_in(&limit, &one));
     limit_set(&limit, &three);
-    assert_true(limit_connect(&limit, &one));
+    assert_true(is_let_in(&limit, &one));
     limit_set(&limit, &none);
-    assert_true(limit_connect(&limit, &one));
+    assert_true(is_let_in(&limit, &one));
     /* What was counted is uncounted, what was not does no harm. */
     for (int i = 0; i < 4; i++)
         limit_disconnect(&limit, &one);
-    limit_finish(&limit);
-}
-
-static void strangers_without_connections_are_bounded_and_the_oldest_goes(void **state)
-{
-    struct limit limit;
-    char ip[32];
-
-    (void)state;
-    start(&limit, 0, 1, 1);
-    for (unsigned i = 0; i < LIMIT_IDLE_MAX + 1000; i++) {
-        struct address address;
-
-        snprintf(ip, sizeof(ip), "10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
-        address = address_of(ip);
-        assert_true(limit_request(&limit, &address, START_US));
-        assert_false(limit_request(&limit, &address, START_US));
-    }
-    assert_int_equal(limit.pool.out, LIMIT_IDLE_MAX);
-    assert_int_equal(limit.idle_count, LIMIT_IDLE_MAX);
-    limit_finish(&limit);
+    stop(&limit);
 }
 
 static void who_has_a_connection_is_never_forgotten(void **state)
 {
     const struct address one = address_of("192.0.2.1");
+    struct address other = one;
     struct limit limit;
-    char ip[32];
 
     (void)state;
     start(&limit, 1, 1, 1);
-    assert_true(limit_connect(&limit, &one));
-    for (unsigned i = 0; i < LIMIT_IDLE_MAX + 10; i++) {
-        struct address address;
-
-        snprintf(ip, sizeof(ip), "10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
-        address = address_of(ip);
-        assert_true(limit_request(&limit, &address, START_US));
+    assert_int_equal(limit_connect(&limit, &one), LIMIT_COUNTED);
+    for (uint32_t i = 0; i < 2 * GUESTS_MAX; i++) {
+        other.in.sin_addr.s_addr = i;
+        (void)!limit_request(&limit, &other, START_US);
     }
-    assert_false(limit_connect(&limit, &one));
-    limit_finish(&limit);
+    assert_false(is_let_in(&limit, &one));
+    stop(&limit);
+}
+
+static void workers_count_together(void **state)
+{
+    const struct address one = address_of("192.0.2.1");
+    struct limit first;
+    struct limit second;
+
+    (void)state;
+    start(&first, 3, 10, 5);
+    start_worker(&second, first.guests, 3, 10, 5);
+    assert_true(is_let_in(&first, &one));
+    assert_true(is_let_in(&second, &one));
+    assert_true(is_let_in(&second, &one));
+    assert_false(is_let_in(&first, &one));
+    assert_false(is_let_in(&second, &one));
+    limit_disconnect(&second, &one);
+    assert_true(is_let_in(&first, &one));
+    for (int i = 0; i < 5; i++)
+        assert_true(limit_request(i % 2 ? &first : &second, &one, START_US));
+    assert_false(limit_request(&first, &one, START_US));
+    assert_false(limit_request(&second, &one, START_US));
+    free((void *)second.held);
+    stop(&first);
+}
+
+static void what_a_worker_held_when_it_died_is_free_again(void **state)
+{
+    const struct address one = address_of("192.0.2.1");
+    struct limit first;
+    struct limit second;
+
+    (void)state;
+    start(&first, 3, 0, 0);
+    start_worker(&second, first.guests, 3, 0, 0);
+    assert_true(is_let_in(&first, &one));
+    assert_true(is_let_in(&second, &one));
+    assert_true(is_let_in(&second, &one));
+    assert_false(is_let_in(&first, &one));
+    guests_give_back(first.guests, second.held);
+    assert_true(is_let_in(&first, &one));
+    assert_true(is_let_in(&first, &one));
+    assert_false(is_let_in(&first, &one));
+    for (int i = 0; i < 3; i++)
+        limit_disconnect(&first, &one);
+    /* Nobody pins the place: another may have it. */
+    assert_int_equal(atomic_load(&first.guests->words[0]) & 0xff, 0);
+    free((void *)second.held);
+    stop(&first);
 }
 
 static void a_path_is_not_limited(void **state)
@@ -206,11 +259,11 @@ static void a_path_is_not_limited(void **state)
     (void)state;
     start(&limit, 1, 1, 1);
     for (int i = 0; i < 3; i++) {
-        assert_true(limit_connect(&limit, &path));
+        assert_true(is_let_in(&limit, &path));
         assert_true(limit_request(&limit, &path, START_US));
     }
     limit_disconnect(&limit, &path);
-    limit_finish(&limit);
+    stop(&limit);
 }
 
 int main(void)
@@ -224,8 +277,9 @@ int main(void)
         cmocka_unit_test(over_ten_seconds_the_rate_is_kept_exactly),
         cmocka_unit_test(a_burst_that_is_not_said_is_one),
         cmocka_unit_test(new_rules_count_from_now_on),
-        cmocka_unit_test(strangers_without_connections_are_bounded_and_the_oldest_goes),
         cmocka_unit_test(who_has_a_connection_is_never_forgotten),
+        cmocka_unit_test(workers_count_together),
+        cmocka_unit_test(what_a_worker_held_when_it_died_is_free_again),
         cmocka_unit_test(a_path_is_not_limited),
     };
 
