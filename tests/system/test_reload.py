@@ -373,7 +373,8 @@ def test_the_limit_of_an_address_holds_over_generations(reloaded):
     long = [reloaded.roost.raw() for _ in range(4)]
     for raw in long:
         raw.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n")
-    wait_until(lambda: is_refused(reloaded.roost))
+    wait_until(lambda: in_flight(reloaded.roost) == 4)
+    assert is_refused(reloaded.roost)
     reloaded.write(top=top, drain="20s", workers=3)
     reloaded.reload()
     assert all(is_refused(reloaded.roost) for _ in range(10))
@@ -392,6 +393,10 @@ def test_the_limit_of_an_address_holds_over_generations(reloaded):
     wait_until(lambda: not is_refused(reloaded.roost))
     for raw in more:
         raw.close()
+
+
+def in_flight(roost):
+    return roost.on_control("GET", "/stats").json()["total"]["in_flight"]
 
 
 def is_refused(roost):
