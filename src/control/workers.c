@@ -387,6 +387,9 @@ static int employ(struct workers_one *one, struct error *why)
         result = folder_write_record(workers->folder, one->name, one->pid, why);
     if (result == 0) {
         result = hand_over(one, handover_fd, counts_fd);
+        /* It has ended already: its exit says so, as that of one that ends a moment later. */
+        if (result == -EPIPE)
+            result = 0;
         if (result < 0)
             error_set(why, result, "cannot tell a worker what it needs: %s", strerror(-result));
     }
