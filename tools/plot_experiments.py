@@ -31,7 +31,9 @@ except ImportError:
 NO_MATPLOTLIB = 3
 DPI = 150
 PALETTE = 64
-WIDE = (8, 4.4)
+# Inches; the text is set for a picture that is as wide as a phone, where a wider one would be small.
+WIDTH = 7
+WIDE = (WIDTH, 4.4)
 
 # Apart in hue for a screen, in lightness for paper; hatches and dashes say it a second time.
 DARK, MIDDLE, LIGHT, GREY = "#14375e", "#c8553d", "#9cc5e8", "#8a8a8a"
@@ -43,6 +45,7 @@ LINES = [
     {"color": GREY, "linestyle": "-", "marker": "v"},
 ]
 FILLS = [DARK, LIGHT, MIDDLE, "#e3d4a8", GREY, "#dfe9f2", "#5b8a72", "#f0b7a4"]
+EVENTS_WIDTH = 66  # letters of a line below a picture
 HATCHES = ["", "//", "", "..", "\\\\", "", "xx", ""]
 
 # What class projects with the same brief have published: counts over three replicas of 10,000
@@ -113,16 +116,17 @@ def other_rows(a4):
 def setup():
     plt.rcParams.update(
         {
-            "font.size": 10.5,
+            "font.size": 11.5,
             "axes.grid": True,
             "axes.axisbelow": True,
             "grid.color": "#dddddd",
             "grid.linewidth": 0.7,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.titlesize": 11,
+            "axes.titlesize": 12,
             "hatch.linewidth": 0.6,
-            "legend.frameon": False,
+            "legend.edgecolor": "none",
+            "legend.framealpha": 0.9,
         }
     )
 
@@ -147,14 +151,14 @@ def plot_a1(result, folder):
     counts = list(result["counts"].values())
     expected = [result["expected"][name] for name in names]
     bars = left.bar(names, counts, color=LIGHT, edgecolor=DARK, hatch="//", label="answered")
-    left.plot(names, expected, "_", color="#111111", markersize=46, markeredgewidth=2, label="expected")
+    left.plot(names, expected, "_", color="#111111", markersize=40, markeredgewidth=2, label="expected")
     left.bar_label(
         bars, [number(count) for count in counts], label_type="center",
         bbox={"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": "none"},
     )  # fmt: skip
     left.set(ylabel="requests", xlabel="replica", ylim=(0, 1.2 * max(*counts, *expected)))
-    left.set_title(f"{number(result['requests'])} requests, {number(result['lost'])} lost")
-    left.legend(loc="upper right", ncols=2, markerscale=0.35)
+    left.set_title(f"{number(result['requests'])} requests\n{number(result['lost'])} lost")
+    left.legend(loc="upper right", ncols=2, markerscale=0.35, frameon=False)
     left.grid(axis="x", visible=False)
 
     total = sum(entry[2] for entry in result["histogram_us"])
@@ -172,7 +176,7 @@ def plot_a1(result, folder):
             ha="right",
         )  # fmt: skip
     right.set(xscale="log", xlabel="latency, ms (logarithmic)", ylabel="answered by then, % of requests")
-    right.set_title(f"{number(result['requests_per_s'])} requests/s, {result['connections']} connections")
+    right.set_title(f"{number(result['requests_per_s'])} requests/s\n{result['connections']} connections")
     right.set_ylim(0, 104)
     plain_numbers(right.xaxis)
     save(figure, folder, "a1")
@@ -181,27 +185,27 @@ def plot_a1(result, folder):
 def plot_a2(result, folder):
     steps = result["steps"]
     xs = [step["replicas"] for step in steps]
-    figure, axes = plt.subplots(2, 2, figsize=(8, 6.2), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 6.6), layout="constrained")
     (load, even), (rate, moved) = axes
 
     averages = [step["average"] for step in steps]
     lows = [a - min(step["counts"].values()) for a, step in zip(averages, steps)]
     highs = [max(step["counts"].values()) - a for a, step in zip(averages, steps)]
     load.errorbar(xs, averages, yerr=[lows, highs], capsize=5, linewidth=2, **LINES[0])
-    load.set(ylabel="requests per replica", ylim=(0, None))
-    load.set_title("average load, whiskers: least and most")
+    load.set(ylabel="requests per replica", ylim=(0, 1.12 * max(a + h for a, h in zip(averages, highs))))
+    load.set_title("average; whiskers: least, most")
 
-    even.plot(xs, [100 * step["cv"] for step in steps], label="measured", linewidth=2, **LINES[0])
-    even.plot(
-        xs, [100 * chance_cv(n, step["requests"]) for n, step in zip(xs, steps)],
-        label="chance alone", linewidth=2, **LINES[1],
-    )  # fmt: skip
-    even.set(ylabel="coefficient of variation, %", ylim=(0, None))
-    even.set_title("evenness: standard deviation / average")
+    measured = [100 * step["cv"] for step in steps]
+    by_chance = [100 * chance_cv(n, step["requests"]) for n, step in zip(xs, steps)]
+    even.plot(xs, measured, label="measured", linewidth=2, **LINES[0])
+    even.plot(xs, by_chance, label="chance alone", linewidth=2, **LINES[1])
+    even.set(ylabel="coefficient of variation, %", ylim=(0, 1.35 * max(*measured, *by_chance)))
+    even.set_title("evenness")
     even.legend()
 
-    rate.plot(xs, [step["requests_per_s"] for step in steps], linewidth=2, **LINES[0])
-    rate.set(ylabel="requests per second", ylim=(0, None))
+    rates = [step["requests_per_s"] / 1000 for step in steps]
+    rate.plot(xs, rates, linewidth=2, **LINES[0])
+    rate.set(ylabel="thousand requests per second", ylim=(0, 1.12 * max(rates)))
     rate.set_title("speed, all on one machine")
 
     later = [step for step in steps if "moved" in step]
@@ -213,14 +217,14 @@ def plot_a2(result, folder):
         )  # fmt: skip
         moved.bar(
             [n + 0.2 for n in places], [100 * step["minimum"] for step in later], 0.38,
-            color=DARK, label="the newcomer's share",
+            color=DARK, label="its share",
         )  # fmt: skip
         moved.set_ylim(0, 1.35 * max(100 * step["moved_of_requests"] for step in later))
         moved.legend()
     moved.set(ylabel="keys, %")
-    moved.set_title("keys moved by the last replica that came")
+    moved.set_title("keys moved by a newcomer")
     for axis in axes.flat:
-        axis.set(xlabel="replicas", xticks=xs)
+        axis.set(xlabel="number of replicas", xticks=xs)
     moved.set(xticks=[step["replicas"] for step in later])
     save(figure, folder, "a2")
 
@@ -237,12 +241,18 @@ def mark_events(axes, events, name_on):
         )  # fmt: skip
 
 
+def name_event(event):
+    """What is done to a replica, or what it does."""
+    does = event["what"] in ("goes on", "stutters", "is well")
+    return f"{event['replica']} {event['what']}" if does else f"{event['what']} {event['replica']}"
+
+
 def name_events(events):
     """"1 kill Server 2 · 2 …" as one text."""
-    words = [f"{index} {event['what']} {event['replica']}" for index, event in enumerate(events, 1)]
+    words = [f"{index} {name_event(event)}" for index, event in enumerate(events, 1)]
     lines, line = [], ""
     for word in words:
-        if line and len(line) + len(word) > 88:
+        if line and len(line) + len(word) > EVENTS_WIDTH:
             lines.append(line)
             line = ""
         line += ("   " if line else "") + word
@@ -255,7 +265,7 @@ def plain_numbers(axis):
 
 
 def rebin(series, pieces):
-    """(seconds, answers per second, largest p99, largest maximum) of groups of moments."""
+    """(seconds, answers per second, largest p99) of groups of moments."""
     step = series[1]["ms"] - series[0]["ms"] if len(series) > 1 else 1
     for first in range(0, len(series) - pieces + 1, pieces):
         group = series[first : first + pieces]
@@ -264,7 +274,6 @@ def rebin(series, pieces):
             (group[0]["ms"] + step * pieces / 2) / 1000,
             answers / (step * pieces / 1000),
             max(moment["p99_ms"] for moment in group),
-            max(moment["max_ms"] for moment in group),
         )
 
 
@@ -273,24 +282,26 @@ def plot_a3(result, folder):
     series = kills["series"][:-1]
     width = (series[1]["ms"] - series[0]["ms"]) / 1000
     seconds = [moment["ms"] / 1000 + width / 2 for moment in series]
-    figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 5.6), sharex=True, layout="constrained")
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(WIDTH, 6), sharex=True, layout="constrained")
     top.plot(seconds, [moment["answers"] / width for moment in series], color=DARK, linewidth=1.6, label="answered")
     top.axhline(kills["rate"], color=MIDDLE, linestyle="--", linewidth=1.2, label="asked for")
     top.set(ylabel="requests per second", ylim=(0, None))
     top.set_title(
         f"{number(kills['requests'])} requests at {number(kills['rate'])} a second: "
         f"{number(kills['lost'])} failed",
-        pad=22,
+        pad=24,
     )
-    top.legend(loc="upper right")
+    top.legend(loc="upper right", ncols=2)
+    top.set_ylim(0, 1.3 * max(moment["answers"] / width for moment in series))
     for name, label, style in (
-        ("max_ms", "largest", {"color": MIDDLE, "linestyle": "--", "linewidth": 1.2}),
+        ("max_ms", "largest", {"color": MIDDLE, "linestyle": ":", "linewidth": 1.8}),
         ("p99_ms", "p99", {"color": "#4f8fbf", "linestyle": "-.", "linewidth": 1.4}),
         ("p50_ms", "p50", {"color": DARK, "linestyle": "-", "linewidth": 1.8}),
     ):
         bottom.plot(seconds, [max(moment[name], 0.01) for moment in series], label=label, **style)
     bottom.set(yscale="log", ylabel="latency, ms (logarithmic)")
-    bottom.set_xlabel("seconds\n" + name_events(kills["events"]))
+    bottom.set_xlabel("time, s\n" + name_events(kills["events"]))
+    bottom.set_ylim(None, 8 * max(moment["max_ms"] for moment in series))
     bottom.legend(loc="upper right", ncols=3)
     plain_numbers(bottom.yaxis)
     mark_events((top, bottom), kills["events"], top)
@@ -302,7 +313,7 @@ def plot_a4_grid(result, folder):
     requests = list(dict.fromkeys(row["request_hash"] for row in rows))
     servers = list(dict.fromkeys(row["server_hash"] for row in rows))
     figure, axes = plt.subplots(
-        len(requests), len(servers), figsize=(8, 9.6), sharex=True, sharey=True, layout="constrained"
+        len(requests), len(servers), figsize=(WIDTH, 10.5), sharex=True, sharey=True, layout="constrained"
     )
     for row in rows:
         i, j = requests.index(row["request_hash"]), servers.index(row["server_hash"])
@@ -311,17 +322,23 @@ def plot_a4_grid(result, folder):
         shares = [100 * count / total for count in step["counts"].values()]
         axis.bar(["1", "2", "3"], shares, color=LIGHT, edgecolor=DARK, width=0.75)
         axis.axhline(100 / 3, color="#333333", linewidth=0.8, linestyle="--")
-        axis.text(0.96, 0.92, f"CV {100 * step['cv']:.0f} %", transform=axis.transAxes, ha="right", va="top", fontsize=8)
-        axis.set_ylim(0, 100)
+        axis.text(
+            0.97, 0.97, f"CV {100 * step['cv']:.0f} %\n{row['lookup_ns']:.0f} ns", transform=axis.transAxes,
+            ha="right", va="top", fontsize=9, linespacing=1.1,
+        )  # fmt: skip
+        axis.set_ylim(0, 150)  # the text stands above the bars
         axis.set_yticks([0, 50, 100])
-        axis.tick_params(labelsize=8)
+        axis.tick_params(labelsize=9)
         axis.grid(axis="x", visible=False)
         if i == 0:
-            axis.set_title(row["server_hash"], fontsize=10)
+            axis.set_title(row["server_hash"], fontsize=11)
         if j == 0:
-            axis.set_ylabel(row["request_hash"], fontsize=9)
-    figure.supxlabel("replica (columns: the function of virtual servers)", fontsize=10)
-    figure.supylabel("share of requests, % (rows: the function of requests)", fontsize=10)
+            axis.set_ylabel(row["request_hash"], fontsize=9.5)
+    figure.supxlabel(
+        "replica (columns: the function of virtual servers; CV: coefficient\nof variation; ns: a look-up takes)",
+        fontsize=11,
+    )
+    figure.supylabel("share of requests, % (rows: the function of requests)", fontsize=11)
     save(figure, folder, "a4")
 
 
@@ -345,35 +362,36 @@ def excess_of(row):
 def plot_a4_schemes(result, folder):
     rows = [*other_rows(result), best_classic(result), default_classic(result)]
     names = [row["scheme"] for row in rows[:-2]]
-    names += [f"best classic\n({rows[-2]['request_hash']} / {rows[-2]['server_hash']})"]
-    names += ["classic\n(quadratic / quadratic)"]
+    names += [f"best classic:\n{rows[-2]['request_hash']} /\n{rows[-2]['server_hash']}"]
+    names += ["classic:\nquadratic /\nquadratic"]
     most = max(step["replicas"] for step in rows[0]["steps"])
     places = range(len(rows))
     figure, (even, moved, lookup) = plt.subplots(
-        1, 3, figsize=(8, 4.6), sharey=True, layout="constrained"
+        1, 3, figsize=(WIDTH, 5.6), sharey=True, layout="constrained", width_ratios=(1.25, 1, 1)
     )
-    for offset, replicas, fill, hatch in ((-0.2, 3, LIGHT, "//"), (0.2, most, DARK, "")):
+    kinds = [(-0.2, 3, LIGHT, "//"), (0.2, most, DARK, "")] if most > 3 else [(0, 3, LIGHT, "//")]
+    for offset, replicas, fill, hatch in kinds:
         bars = even.barh(
             [place + offset for place in places], [100 * at(row, replicas)["cv"] for row in rows],
-            0.38, color=fill, edgecolor=DARK, hatch=hatch, label=f"{replicas} replicas",
+            0.76 / len(kinds), color=fill, edgecolor=DARK, hatch=hatch, label=f"{replicas} replicas",
         )  # fmt: skip
-        even.bar_label(bars, [f"{100 * at(row, replicas)['cv']:.1f}" for row in rows], padding=2, fontsize=8)
-    even.set(xlabel="coefficient of variation, %", yticks=list(places), yticklabels=names)
+        even.bar_label(bars, [f"{100 * at(row, replicas)['cv']:.1f}" for row in rows], padding=2, fontsize=9.5)
+    even.set(xlabel="coefficient of\nvariation, %", ylabel="scheme", yticks=list(places), yticklabels=names)
     even.invert_yaxis()
-    even.legend(fontsize=8, loc="upper right")
-    even.margins(x=0.3)
+    even.legend(fontsize=9.5, loc="upper right")
+    even.margins(x=0.4)
     excess = [excess_of(row) for row in rows]
     bars = moved.barh(places, [100 * (value or 0) for value in excess], 0.6, color=LIGHT, edgecolor=DARK, hatch="//")
     moved.bar_label(
-        bars, ["no keys" if value is None else f"{100 * value:.2f}" for value in excess], padding=2, fontsize=8
+        bars, ["no keys" if value is None else f"{100 * value:.2f}" for value in excess], padding=2, fontsize=9.5
     )
     moved.set(xlabel="keys moved beyond\nthe minimum, %")
-    moved.set_xlim(0, 1.6 * max(0.01, *(100 * (value or 0) for value in excess)))
+    moved.set_xlim(0, 1.8 * max(0.01, *(100 * (value or 0) for value in excess)))
     moved.locator_params(axis="x", nbins=3)
     bars = lookup.barh(places, [row["lookup_ns"] for row in rows], 0.6, color=LIGHT, edgecolor=DARK, hatch="//")
-    lookup.bar_label(bars, [f"{row['lookup_ns']:.1f}" for row in rows], padding=2, fontsize=8)
+    lookup.bar_label(bars, [f"{row['lookup_ns']:.1f}" for row in rows], padding=2, fontsize=9.5)
     lookup.set(xlabel="look-up, ns")
-    lookup.margins(x=0.25)
+    lookup.margins(x=0.35)
     for axis in (even, moved, lookup):
         axis.grid(axis="y", visible=False)
     save(figure, folder, "a4_schemes")
@@ -386,14 +404,15 @@ def plot_a4(result, folder):
 
 def plot_mixed(result, folder):
     figure, (top, bottom) = plt.subplots(
-        2, 1, figsize=(8, 6.4), sharex=True, layout="constrained", height_ratios=(1, 1.7)
+        2, 1, figsize=(WIDTH, 7), sharex=True, layout="constrained", height_ratios=(1, 1.7)
     )
     totals = {}
     whole = min(len(part["series"]) for part in result["parts"]) - 1
     for index, part in enumerate(result["parts"]):
-        moments = list(rebin(part["series"][:whole], 8))
-        for second, rate, _, _ in moments:
+        moments = list(rebin(part["series"][:whole], max(2, whole // 28)))
+        for second, rate, _ in moments:
             totals[second] = totals.get(second, 0) + rate
+        moments = [moment for moment in moments if moment[1] > 0]
         style = dict(LINES[index % len(LINES)], markevery=max(1, len(moments) // 12), markersize=4)
         bottom.plot(
             [m[0] for m in moments], [max(m[2], 0.05) for m in moments], linewidth=1.4,
@@ -403,10 +422,10 @@ def plot_mixed(result, folder):
     requests = sum(part["requests"] for part in result["parts"])
     top.plot(sorted(totals), [totals[s] for s in sorted(totals)], color=DARK, linewidth=1.6)
     top.set(ylabel="answers per second", ylim=(0, 1.2 * max(totals.values())))
-    top.set_title(f"{number(requests)} requests of five kinds, {number(lost)} failed", pad=22)
+    top.set_title(f"{number(requests)} requests of five kinds, {number(lost)} failed", pad=24)
     bottom.set(yscale="log", ylabel="p99 latency, ms (logarithmic)")
-    bottom.set_xlabel("seconds\n" + name_events(result["events"]))
-    bottom.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.22))
+    bottom.set_xlabel("time, s\n" + name_events(result["events"]))
+    bottom.legend(fontsize=9.5, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.3))
     plain_numbers(bottom.yaxis)
     mark_events((top, bottom), result["events"], top)
     save(figure, folder, "mixed")
@@ -431,7 +450,7 @@ def plot_log(result, folder):
         bottom = [low + height for low, height in zip(bottom, heights)]
     axis.set(xlabel=f"seconds since {result['first']}", ylabel="requests per second")
     axis.set_title(f"{number(result['requests'])} requests, coefficient of variation {percent(result['cv'])}")
-    axis.legend(fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+    axis.legend(fontsize=9.5, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     save(figure, folder, "log")
 
 

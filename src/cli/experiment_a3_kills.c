@@ -7,6 +7,7 @@
 #include "cli/experiment_harm.h"
 #include "cli/experiment_measure.h"
 #include "cli/experiment_pool.h"
+#include "cli/load_progress.h"
 #include "cli/load_report.h"
 
 #define RATE           1000.0
@@ -19,11 +20,15 @@
 #define CONNECTIONS    2000
 #define TIMEOUT_MS     15000
 #define NEWCOMER       "Newcomer"
+#define EVENTS         6 /* in all */
+#define TITLE_BYTES    64
 
 /* The load that goes on meanwhile. */
 struct kills {
     struct experiment_rig *rig;
     struct experiment_run run;
+    struct load_progress progress;
+    char title[TITLE_BYTES];
     uint64_t calm_us;
     json_t *events;
 };
@@ -39,6 +44,8 @@ static json_t *add_event(struct kills *kills, const char *what, const char *repl
         json_pack("{s:f, s:s, s:s}", "at_ms", in_ms(clock_now_us() - kills->run.run.start_us),
                   "what", what, "replica", replica);
 
+    kills->progress.share = (double)json_array_size(kills->events) / EVENTS;
+    snprintf(kills->title, sizeof(kills->title), "a3 %s %s", what, replica);
     json_array_append_new(kills->events, event);
     experiment_rig_say(kills->rig, "%s %s", what, replica);
     return event;
@@ -201,7 +208,11 @@ int experiment_a3_kills(struct experiment_rig *rig, const struct experiment_opti
     if (status < 0)
         return status;
     kills.events = json_array();
+    snprintf(kills.title, sizeof(kills.title), "a3");
+    load_progress_start(&kills.progress, &kills.run.run, kills.title);
+    kills.progress.share = 0;
     status = strike(&kills, why);
+    load_progress_finish(&kills.progress);
     load_run_stop(&kills.run.run);
     if (status == 0)
         status = experiment_measure_await(&kills.run, rig, "a3", why);

@@ -27,10 +27,11 @@ static int add_row(struct grid *grid, const struct experiment_scheme *scheme, st
     json_t *row = NULL;
     int status;
 
-    snprintf(title, sizeof(title), "a4 %zu/%u %s %s %s", json_array_size(grid->rows) + 1,
-             grid->row_count, scheme->scheme, is_classic ? scheme->request_hash : "",
+    snprintf(title, sizeof(title), "a4 %zu/%u %s%s%s%s%s", json_array_size(grid->rows) + 1,
+             grid->row_count, scheme->scheme, is_classic ? " " : "",
+             is_classic ? scheme->request_hash : "", is_classic ? " / " : "",
              is_classic ? scheme->server_hash : "");
-    experiment_rig_say(grid->rig, "%s", title);
+    experiment_rig_note(grid->rig, "%s", title);
     grid->options.scheme = *scheme;
     status = experiment_a2_steps(grid->rig, &grid->options, grid->last, title, &row, why);
     if (status < 0)

@@ -6,6 +6,7 @@
 #include "cli/experiment_harm.h"
 #include "cli/experiment_measure.h"
 #include "cli/experiment_text.h"
+#include "cli/load_progress.h"
 #include "cli/load_report.h"
 
 #define REPLICAS        5
@@ -20,6 +21,8 @@
 #define STUTTER_GO_US   (60 * CLOCK_US_PER_MS) /* … and runs so long */
 #define KEYS            "zipf:1.1:100000"
 #define STUTTERER       "Server 3"
+#define EVENTS          (2 + REPLICAS) /* in all */
+#define TITLE_BYTES     64
 
 /* Requests of one kind, at a fixed rate. */
 static const struct kind {
@@ -43,6 +46,8 @@ struct mixed {
     struct experiment_rig *rig;
     const struct experiment_options *options;
     struct part parts[ARRAY_SIZE(kinds)];
+    struct load_progress progress; /* of the pages */
+    char title[TITLE_BYTES];
     uint64_t start_us;
     json_t *events;
 };
@@ -53,6 +58,8 @@ static json_t *add_event(struct mixed *mixed, const char *what, const char *repl
                               (double)(clock_now_us() - mixed->start_us) / (double)CLOCK_US_PER_MS,
                               "what", what, "replica", replica);
 
+    mixed->progress.share = (double)json_array_size(mixed->events) / EVENTS;
+    snprintf(mixed->title, sizeof(mixed->title), "mixed %s %s", what, replica);
     json_array_append_new(mixed->events, event);
     experiment_rig_say(mixed->rig, "%s %s", what, replica);
     return event;
@@ -143,8 +150,12 @@ static int kill_each(struct mixed *mixed, uint64_t gap_us, struct error *why)
 static int run_phases(struct mixed *mixed, struct error *why)
 {
     uint64_t phase_us = mixed->options->is_quick ? PHASE_QUICK_US : PHASE_US;
-    int status = experiment_rig_wait(mixed->rig, phase_us, why);
+    int status;
 
+    snprintf(mixed->title, sizeof(mixed->title), "mixed");
+    load_progress_start(&mixed->progress, &mixed->parts[0].run.run, mixed->title);
+    mixed->progress.share = 0;
+    status = experiment_rig_wait(mixed->rig, phase_us, why);
     if (status == 0)
         status = stutter(mixed, phase_us, why);
     if (status == 0)
@@ -153,6 +164,7 @@ static int run_phases(struct mixed *mixed, struct error *why)
         status = kill_each(mixed, mixed->options->is_quick ? GAP_QUICK_US : GAP_US, why);
     if (status == 0)
         status = experiment_rig_wait(mixed->rig, phase_us, why);
+    load_progress_finish(&mixed->progress);
     return status;
 }
 

@@ -33,6 +33,7 @@
 #define END_US           (20 * CLOCK_US_PER_S) /* for each way of asking */
 #define LOG_TAIL_BYTES   300
 #define SELF             "/proc/self/exe"
+#define WIPE             "\r\033[K"
 
 /* ---- signals ---- */
 
@@ -98,6 +99,25 @@ void experiment_rig_finish(struct experiment_rig *rig)
     descriptor_close(&rig->signals.fd);
     sock_group_finish(&rig->socks);
     loop_finish(&rig->loop);
+}
+
+/* On a terminal a note is wiped away by what comes next; --verbose writes lines there. */
+static bool has_wiping(const struct experiment_rig *rig)
+{
+    return isatty(STDERR_FILENO) && !rig->options->is_verbose;
+}
+
+void experiment_rig_note(const struct experiment_rig *rig, const char *format, ...)
+{
+    va_list values;
+
+    if (has_wiping(rig))
+        fputs(WIPE, stderr);
+    va_start(values, format);
+    vfprintf(stderr, format, values);
+    va_end(values);
+    if (!has_wiping(rig))
+        fputc('\n', stderr);
 }
 
 void experiment_rig_say(const struct experiment_rig *rig, const char *format, ...)
@@ -387,6 +407,8 @@ int experiment_rig_start(struct experiment_rig *rig, const struct experiment_sch
 
     if (result < 0)
         return result;
+    if (has_wiping(rig))
+        experiment_rig_note(rig, "a balancer with %u replicas starts", replicas);
     result = -ECHILD;
     /* A port that was free a moment ago may be somebody else's by now. */
     for (int i = 0; i < START_TRIES && result == -ECHILD; i++) {
@@ -462,6 +484,8 @@ void experiment_rig_stop(struct experiment_rig *rig)
         end_keeper(rig->keeper);
     if (!rig->folder[0])
         return;
+    if (has_wiping(rig))
+        fputs(WIPE, stderr);
     end_leftovers(rig);
     nftw(rig->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     rig->folder[0] = '\0';

@@ -46,6 +46,11 @@ void experiment_rig_stop(struct experiment_rig *rig);
  */
 MUST_USE int experiment_rig_wait(struct experiment_rig *rig, uint64_t us, struct error *why);
 
+/* How far it is: wiped away on a terminal as soon as there is more to say, a plain line elsewhere.
+ */
+void experiment_rig_note(const struct experiment_rig *rig, const char *format, ...)
+    PRINTF_LIKE(2, 3);
+
 /* A line about what is being done, with --verbose. */
 void experiment_rig_say(const struct experiment_rig *rig, const char *format, ...)
     PRINTF_LIKE(2, 3);

@@ -28,7 +28,7 @@ static void print(struct load_progress *progress, uint64_t now_us)
     struct load_result *result = &progress->run->result;
     double seconds = (double)(now_us - progress->last_us) / (double)CLOCK_US_PER_S;
     double rate = (double)(result->answers - progress->last_answers) / seconds;
-    double share = load_run_progress(progress->run);
+    double share = progress->share < 0 ? load_run_progress(progress->run) : progress->share;
 
     if (progress->is_terminal)
         print_bar(share);
@@ -65,6 +65,7 @@ void load_progress_start(struct load_progress *progress, struct load_run *run, c
     *progress = (struct load_progress){
         .run = run,
         .title = title,
+        .share = -1,
         .last_us = clock_now_us(),
         .is_terminal = isatty(STDERR_FILENO),
     };

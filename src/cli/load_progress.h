@@ -8,7 +8,8 @@
 
 struct load_progress {
     struct load_run *run;
-    const char *title; /* before each line */
+    const char *title; /* before each line; may be another one at any time */
+    double share;      /* how much is over, 0 … 1, as its owner knows; negative: the run's own */
     struct timer timer;
     uint64_t last_us;
     uint64_t last_answers;

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 
 #define BAR_WIDTH 30
+#define BAR       "##############################"
 
 static const struct {
     const char *name;
@@ -194,10 +195,37 @@ static void print_replicas(const struct load_result *result)
         int bar = (int)(BAR_WIDTH * entries[i]->count / most);
 
         printf("  %-20s %10llu  %5.1f %%  %.*s\n", entries[i]->name,
-               (unsigned long long)entries[i]->count, share * 100, bar,
-               "##############################");
+               (unsigned long long)entries[i]->count, share * 100, bar, BAR);
     }
     free(entries);
+}
+
+/* How many answers took from 2^k to 2^(k+1) us, a line each; the buckets end at powers of two. */
+static void print_histogram(const struct load_histogram *latency)
+{
+    uint64_t counts[LOAD_HISTOGRAM_TOP_BITS + 1] = {0};
+    unsigned first = LOAD_HISTOGRAM_TOP_BITS;
+    unsigned last = 0;
+    uint64_t most = 1;
+
+    for (unsigned i = 0; i < LOAD_HISTOGRAM_BUCKETS; i++) {
+        uint64_t start_us = load_histogram_start_us(i);
+        unsigned power = start_us ? 63 - (unsigned)__builtin_clzll(start_us) : 0;
+
+        if (!latency->buckets[i])
+            continue;
+        counts[power] += latency->buckets[i];
+        most = counts[power] > most ? counts[power] : most;
+        first = power < first ? power : first;
+        last = power;
+    }
+    for (unsigned i = first; i <= last; i++) {
+        double end_ms = in_ms((double)(UINT64_C(2) << i));
+
+        printf("  up to %11.3f ms %10llu  %5.1f %%  %.*s\n", end_ms, (unsigned long long)counts[i],
+               100 * (double)counts[i] / (double)latency->count,
+               (int)(BAR_WIDTH * counts[i] / most), BAR);
+    }
 }
 
 static void print_errors(const struct load_result *result)
@@ -227,6 +255,10 @@ static void print_table(const struct load_options *options, const struct load_re
     if (result->replicas.count) {
         puts("answered by");
         print_replicas(result);
+    }
+    if (latency->count) {
+        puts("latencies");
+        print_histogram(latency);
     }
     puts("ended as");
     print_errors(result);

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import importlib.util
 import json
 import os
 import re
@@ -129,6 +130,7 @@ def test_all_runs_every_experiment_and_leaves_results_and_a_report_only(everythi
     assert {f"{name}.json" for name in ("a1", "a2", "a3", "a4", "mixed")} <= left
     assert all(name.endswith((".json", ".png", ".html")) for name in left), left
     assert "lost" in done.stdout and "failed" in done.stdout
+    assert "a4 60/60 p2c" in done.stderr, "a plain line for each scheme: there is no terminal"
 
 
 def test_a4_has_every_scheme_and_every_pair_and_chance_explains_them(everything):
@@ -175,6 +177,36 @@ def test_the_report_needs_no_other_file_and_has_the_published_figures(everything
         width, height = struct.unpack(">II", picture[16:24])
         assert width >= 1000 and height >= 600
         assert len(picture) <= 100_000
+
+
+def test_every_axis_of_every_picture_is_named(everything, monkeypatch):
+    plots = import_plots()
+    if not plots.plt:
+        pytest.skip("no matplotlib here")
+    figures = {}
+    monkeypatch.setattr(plots, "save", lambda figure, folder, name: figures.update({name: figure}))
+    plots.setup()
+    log = {
+        "counts": {"Server 1": 3, "Server 2": 1}, "series": {"Server 1": [1, 2], "Server 2": [1, 0]},
+        "piece_ms": 100, "first": "2026-01-01", "requests": 4, "cv": 0.5,
+    }  # fmt: skip
+    for part in plots.PARTS:
+        part.plot(log if part.name == "log" else result_of(everything, part.name), None)
+    assert set(figures) == {name for part in plots.PARTS for name in part.pictures}
+    for name, figure in figures.items():
+        for axis in figure.axes:
+            for one, of_all in ((axis.xaxis, figure._supxlabel), (axis.yaxis, figure._supylabel)):
+                is_shown = any(tick.label1.get_visible() for tick in one.get_major_ticks())
+                assert one.get_label_text() or of_all or not is_shown, name
+        plots.plt.close(figure)
+
+
+def import_plots():
+    script = Path(__file__).resolve().parents[2] / "tools" / "plot_experiments.py"
+    spec = importlib.util.spec_from_file_location("plot_experiments", script)
+    plots = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(plots)
+    return plots
 
 
 def test_without_matplotlib_it_says_how_to_get_the_pictures(everything, tmp_path):
@@ -243,6 +275,13 @@ def test_wrong_usage_is_one_sentence(arguments):
     done = experiment(*arguments, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("roost experiment: ") and done.stderr.count("\n") == 1
+
+
+def test_help_is_said_wherever_it_is_asked_for():
+    text = experiment("--help").stdout
+    assert experiment("a1", "--help").stdout == experiment("-h").stdout == text
+    for word in ("--driver D", "--image NAME", "--seed N", "--quick", "--out DIR", "--verbose"):
+        assert word in text
 
 
 def test_where_the_balancer_dies_the_experiment_fails_and_its_replicas_end(tmp_path):

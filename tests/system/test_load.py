@@ -276,6 +276,9 @@ def test_table_and_csv_say_the_same(replica):
     table = load(replica + "/home", "-n", 100).stdout
     assert "100 requests" in table and "0 lost" in table
     assert re.search(r"Server 7\s+100\s+100.0 %", table)
+    steps = re.findall(r"up to\s+([\d.]+) ms\s+(\d+)", table)
+    assert sum(int(count) for _, count in steps) == 100
+    assert [float(end) for end, _ in steps] == sorted(float(end) for end, _ in steps)
     rows = list(csv.DictReader(io.StringIO(load(replica + "/home", "-n", 100, "--csv").stdout)))
     assert len(rows) == 1
     assert rows[0]["requests"] == rows[0]["answers"] == "100" and rows[0]["lost"] == "0"
@@ -308,6 +311,7 @@ def test_wrong_usage_is_one_sentence(arguments):
 
 def test_help_names_every_option():
     text = load("--help").stdout
+    assert load("http://localhost/", "--help").stdout == load("-h").stdout == text
     for option in ("--rate", "--keys", "--warm-up", "--no-keepalive", "--csv", "--key-header"):
         assert option in text
 
