@@ -167,7 +167,10 @@ void life_enqueue(struct replica *replica)
 
     replica->awaits_list = false;
     list_remove(&replica->queue);
-    list_append(replica->restarts ? &supervisor->heals : &supervisor->queue, &replica->queue);
+    /* What others run costs no start, and may be far from ready: nobody waits for it. */
+    list_append(replica->restarts || !replica->plan->driver->can_restart ? &supervisor->heals
+                                                                         : &supervisor->queue,
+                &replica->queue);
     make_supervisor_ready(replica);
 }
 

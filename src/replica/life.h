@@ -15,7 +15,8 @@ struct replica *life_create(struct supervisor *supervisor, const char *name,
 void life_create_stray(struct supervisor *supervisor, const char *name,
                        const struct replica_plan *plan, const char *handle);
 
-/* It is to be started, or adopted, when its turn comes: a heal before a new one. */
+/* It is to be started, or adopted, when its turn comes: a heal, or what others run, before a new
+ * one. */
 void life_enqueue(struct replica *replica);
 
 /* Starts or adopts it now. */
