@@ -19,10 +19,37 @@ is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+# The names of a package that has another one in another release: A|B.
+names_of() {
+    echo "$1" | tr '|' ' '
+}
+
 missing_of() {
     for package in $(packages_of "$@"); do
-        is_installed "$package" || echo "$package"
+        is_there=false
+        for name in $(names_of "$package"); do
+            if is_installed "$name"; then is_there=true; fi
+        done
+        $is_there || echo "$package"
     done
+}
+
+# The name that it has here; the first one where nobody knows.
+name_here() {
+    for name in $(names_of "$1"); do
+        if apt-cache show "$name" >/dev/null 2>&1; then
+            echo "$name"
+            return 0
+        fi
+    done
+    echo "${1%%|*}"
+    return 1
+}
+
+names_here() {
+    for package in "$@"; do
+        name_here "$package" || true
+    done | tr '\n' ' '
 }
 
 [ $# -gt 0 ] || {
@@ -37,9 +64,11 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     exit 1
 fi
 
-missing=$(missing_of "$@" | tr '\n' ' ')
+wanted=$(missing_of "$@")
+[ -n "$wanted" ] || exit 0
+# shellcheck disable=SC2086 # packages are words
+missing=$(names_here $wanted)
 missing=${missing% }
-[ -n "$missing" ] || exit 0
 
 echo "Packages to install: $missing"
 
@@ -55,10 +84,12 @@ else
 fi
 
 # A machine that never asked knows no packages.
-for package in $missing; do
-    if ! apt-cache show "$package" >/dev/null 2>&1; then
+for package in $wanted; do
+    if ! name_here "$package" >/dev/null; then
         echo "Reading the package lists"
         $as_root apt-get update -qq
+        # shellcheck disable=SC2086
+        missing=$(names_here $wanted)
         break
     fi
 done

@@ -36,7 +36,8 @@ def names(text):
 
 def wanted():
     rows = (ROOT / "tools" / "packages.txt").read_text(encoding="utf-8").splitlines()
-    return [row.split()[1] for row in rows if row and row.split()[0] in GROUPS]
+    packages = [row.split()[1] for row in rows if row and row.split()[0] in GROUPS]
+    return [name for package in packages for name in package.split("|")]
 
 
 def closure():
