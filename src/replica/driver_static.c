@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "replica/driver_static_name.h"
 
 struct driver_static {
     struct driver driver;
@@ -16,7 +17,7 @@ struct driver_static {
 
 struct static_run {
     struct driver_run run;
-    const struct driver_static_place *place;
+    struct address address;
     struct ready ready;
     struct garbage garbage;
     bool is_started;
@@ -50,7 +51,7 @@ static void let_go(struct driver_run *run)
 static void on_ready(struct ready *ready)
 {
     struct static_run *self = CONTAINER_OF(ready, struct static_run, ready);
-    struct driver_started started = {.address = self->place->address};
+    struct driver_started started = {.address = self->address};
     const struct driver_events *events = self->run.events;
 
     if (self->is_stopped) {
@@ -65,13 +66,26 @@ static void on_ready(struct ready *ready)
     events->on_started(&self->run, &started);
 }
 
-static const struct driver_static_place *find(const struct driver_static *self, const char *name)
+static int find(const struct driver_static *self, const char *name, struct address *address)
 {
+    struct address read = {.size = 0};
+    struct view entry = {0};
+    bool is_of_host = driver_static_name_read(name, &entry, &read) == 0;
+
     for (unsigned i = 0; i < self->count; i++) {
-        if (strcmp(self->places[i].name, name) == 0)
-            return &self->places[i];
+        const struct driver_static_place *place = &self->places[i];
+
+        if (place->address.size && strcmp(place->name, name) == 0) {
+            *address = place->address;
+            return 0;
+        }
+        if (place->address.size || !is_of_host || !view_equals(view_of(place->name), entry))
+            continue;
+        *address = read;
+        address_set_port(address, place->port);
+        return 0;
     }
-    return NULL;
+    return -ENOENT;
 }
 
 static int start(struct driver *driver, const struct driver_order *order,
@@ -79,14 +93,14 @@ static int start(struct driver *driver, const struct driver_order *order,
                  struct error *why)
 {
     struct driver_static *self = static_of(driver);
-    const struct driver_static_place *place = find(self, order->name);
     struct static_run *started;
+    struct address address;
 
-    if (!place)
+    if (find(self, order->name, &address) < 0)
         return error_set(why, -ENOENT, "no address is configured for '%s'", order->name);
     started = memory_allocate(sizeof(*started));
     started->run = (struct driver_run){.driver = driver, .events = events, .holder = holder};
-    started->place = place;
+    started->address = address;
     ready_init(&started->ready, on_ready);
     loop_make_ready(self->loop, &started->ready);
     *run = &started->run;

@@ -49,14 +49,14 @@ static const struct driver_events events = {
 
 static int begin(void **state)
 {
-    struct driver_static_place places[] = {{.name = "a"}, {.name = "b"}};
+    struct driver_static_place places[] = {{.name = "a"}, {.name = "b"}, {.name = "h", .port = 82}};
 
     (void)state;
     starts = failures = ends = 0;
     assert_int_equal(0, address_from_text(VIEW("10.0.0.1:80"), &places[0].address, NULL));
     assert_int_equal(0, address_from_text(VIEW("[::1]:81"), &places[1].address, NULL));
     assert_int_equal(0, loop_init(&loop, NULL));
-    driver = driver_static_create(&loop, places, 2);
+    driver = driver_static_create(&loop, places, 3);
     return 0;
 }
 
@@ -102,6 +102,26 @@ static void a_name_without_one_is_refused(void **state)
     assert_string_equal("no address is configured for 'c'", why.text);
 }
 
+static void a_replica_of_a_host_name_is_where_its_own_name_says(void **state)
+{
+    const struct driver_order order = {.name = "h", .id = 1};
+    struct driver_run *run = start("h-10.0.0.9");
+    char text[ADDRESS_TEXT_BYTES];
+
+    (void)state;
+    loop_turn(&loop, 0);
+    address_to_text(&address, text);
+    assert_string_equal("10.0.0.9:82", text);
+    driver->calls->let_go(run);
+    run = start("h-fd00..9");
+    loop_turn(&loop, 0);
+    address_to_text(&address, text);
+    assert_string_equal("[fd00::9]:82", text);
+    driver->calls->let_go(run);
+    loop_turn(&loop, 0);
+    assert_int_equal(-ENOENT, driver->calls->start(driver, &order, &events, NULL, &run, NULL));
+}
+
 static void a_stop_ends_the_use_and_nothing_else(void **state)
 {
     struct driver_run *run = start("a");
@@ -140,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_name_has_its_address),
         TEST(a_name_without_one_is_refused),
+        TEST(a_replica_of_a_host_name_is_where_its_own_name_says),
         TEST(a_stop_ends_the_use_and_nothing_else),
         TEST(a_stop_before_the_start_was_told_is_a_failed_start),
         TEST(it_starts_and_lists_nothing),
