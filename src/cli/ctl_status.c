@@ -145,6 +145,21 @@ static void add_replica(struct ctl_table *table, const json_t *replica)
     ctl_table_add(table, "%s", text_of(replica, "reason"));
 }
 
+static void print_lookups(const json_t *lookups)
+{
+    json_t *lookup;
+    size_t i;
+
+    json_array_foreach(lookups, i, lookup)
+    {
+        printf("lookup %s: %s, %s, ", text_of(lookup, "name"), text_of(lookup, "host"),
+               text_of(lookup, "state"));
+        if (json_is_string(json_object_get(lookup, "reason")))
+            printf("%s, ", text_of(lookup, "reason"));
+        print_list("addresses", json_object_get(lookup, "addresses"));
+    }
+}
+
 static void print_service(const json_t *service)
 {
     static const char *const names[] = {"REPLICA",   "STATE",      ">WEIGHT",   ">SHARE",
@@ -166,6 +181,7 @@ static void print_service(const json_t *service)
     }
     ctl_table_print(&table, stdout);
     ctl_table_finish(&table);
+    print_lookups(json_object_get(service, "lookups"));
 }
 
 static void print_status(const struct ctl *ctl, const json_t *status)

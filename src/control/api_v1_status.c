@@ -177,7 +177,43 @@ static json_t *others_json(const struct crew *crew, bool leaves)
     return list;
 }
 
-static json_t *service_json(const struct crew *crew)
+static void append_addresses(json_t *list, const struct lookup_known *known)
+{
+    for (unsigned i = 0; i < known->count; i++)
+        json_array_append_new(list, address_json(&known->addresses[i]));
+}
+
+static json_t *lookup_json(const struct lookup *lookup)
+{
+    json_t *addresses = json_array();
+    json_t *json = json_object();
+
+    append_addresses(addresses, &lookup->known[RESOLVER_IPV4]);
+    append_addresses(addresses, &lookup->known[RESOLVER_IPV6]);
+    set(json, "name", json_string(lookup->entry));
+    set(json, "host", json_string(lookup->host));
+    set(json, "state", json_string(lookup_state_name(lookup->state)));
+    set(json, "addresses", addresses);
+    set(json, "passed_over", json_integer(lookup->passed_over));
+    set(json, "ttl_s", json_integer(lookup->ttl_s));
+    set(json, "answers", number(lookup->answers));
+    set(json, "failures", number(lookup->failures));
+    set(json, "reason", lookup->why[0] ? json_string(lookup->why) : json_null());
+    return json;
+}
+
+static json_t *lookups_json(const struct lookups *lookups, const struct crew *crew)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < lookups->count; i++) {
+        if (lookups->all[i].crew == crew)
+            json_array_append_new(list, lookup_json(&lookups->all[i]));
+    }
+    return list;
+}
+
+static json_t *service_json(const struct keeper *keeper, const struct crew *crew)
 {
     const struct config_service *config = crew->config;
     json_t *json = json_object();
@@ -190,6 +226,7 @@ static json_t *service_json(const struct crew *crew)
     set(json, "replicas", api_v1_members_json(crew));
     set(json, "arriving", others_json(crew, false));
     set(json, "leaving", others_json(crew, true));
+    set(json, "lookups", lookups_json(&keeper->lookups, crew));
     return json;
 }
 
@@ -198,7 +235,7 @@ static json_t *services_json(const struct keeper *keeper)
     json_t *list = json_array();
 
     for (unsigned i = 0; i < keeper->config->service_count; i++)
-        json_array_append_new(list, service_json(&keeper->crews[i]));
+        json_array_append_new(list, service_json(keeper, &keeper->crews[i]));
     return list;
 }
 

@@ -168,13 +168,13 @@ struct config_resources {
 struct config_replicas {
     enum config_driver driver;
     uint32_t count;                /* = names.count */
-    struct config_texts names;     /* filled up with "Server k"; static: those of the addresses */
+    struct config_texts names;     /* filled up with "Server k"; static: those with IP:PORT */
     uint32_t given_names;          /* of them: the first ones, which somebody wrote */
     struct config_texts command;   /* process; empty: this program's own sample replica */
     char *image;                   /* docker */
     char *network;                 /* docker */
     uint32_t port;                 /* docker: inside the container */
-    struct config_pairs addresses; /* static: name -> IP:PORT */
+    struct config_pairs addresses; /* static: name -> IP:PORT or NAME:PORT */
     struct config_pairs env;
     struct config_resources resources;
     struct config_weights weights; /* who is not in here weighs 1 */
@@ -237,6 +237,7 @@ struct config {
     char *state;      /* the state folder; need not be there yet */
     struct config_log log;
     struct config_networks trusted_proxies;
+    struct config_texts resolvers; /* IP or IP:PORT; empty: those of the system */
     struct config_limits limits;
     struct config_service *services;
     unsigned service_count; /* >= 1 */

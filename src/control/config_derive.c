@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "replica/driver_static_name.h"
 
 #include "control/config_listen.h"
 #include "control/config_setting.h"
+#include "control/config_text.h"
 #include "control/config_value.h"
 
 #define COUNT_DEFAULT   3
@@ -85,12 +87,17 @@ static void fill_names(struct arena *arena, struct config_texts *names, unsigned
     }
 }
 
+/* The replicas of host names are found out later. */
 static void take_static_names(struct arena *arena, struct config_replicas *replicas)
 {
-    replicas->names.count = replicas->addresses.count;
-    replicas->names.items = arena_take(arena, (replicas->names.count + 1) * sizeof(char *));
-    for (unsigned i = 0; i < replicas->names.count; i++)
-        replicas->names.items[i] = replicas->addresses.items[i].name;
+    const struct config_pairs *addresses = &replicas->addresses;
+
+    replicas->names.count = 0;
+    replicas->names.items = arena_take(arena, (addresses->count + 1) * sizeof(char *));
+    for (unsigned i = 0; i < addresses->count; i++) {
+        if (!config_text_is_host_port(view_of(addresses->items[i].value)))
+            replicas->names.items[replicas->names.count++] = addresses->items[i].name;
+    }
     replicas->count = replicas->names.count;
     replicas->given_names = replicas->names.count;
 }
@@ -306,6 +313,47 @@ static void check_names(struct config_loading *loading, unsigned index)
     }
 }
 
+static const struct config_pair *find_host(const struct config_pairs *addresses, struct view name)
+{
+    for (unsigned i = 0; i < addresses->count; i++) {
+        const struct config_pair *pair = &addresses->items[i];
+
+        if (view_equals(view_of(pair->name), name) &&
+            config_text_is_host_port(view_of(pair->value)))
+            return pair;
+    }
+    return NULL;
+}
+
+/* The replicas of a host name need room for their names, which nobody else may have. */
+static void check_addresses(struct config_loading *loading, unsigned index)
+{
+    const struct config_pairs *addresses = &loading->config->services[index].replicas.addresses;
+    char path[CONFIG_PATH_BYTES];
+
+    snprintf(path, sizeof(path), "services[%u].replicas.addresses", index);
+    for (unsigned i = 0; i < addresses->count; i++) {
+        const struct config_pair *pair = &addresses->items[i];
+        struct address address;
+        struct view entry;
+
+        if (config_text_is_host_port(view_of(pair->value))) {
+            if (strlen(pair->name) > DRIVER_STATIC_NAME_ENTRY_MAX)
+                config_loading_note_path(loading, true, path,
+                                         "the name \"%s\" has more than %d characters: the "
+                                         "replicas of a host name are called NAME-IP",
+                                         pair->name, DRIVER_STATIC_NAME_ENTRY_MAX);
+            continue;
+        }
+        if (driver_static_name_read(pair->name, &entry, &address) == 0 &&
+            find_host(addresses, entry))
+            config_loading_note_path(loading, true, path,
+                                     "\"%s\" is what a replica of \"%.*s\" could be called: "
+                                     "choose another name",
+                                     pair->name, VIEW_ARGUMENTS(entry));
+    }
+}
+
 static void check_services(struct config_loading *loading)
 {
     const struct config *config = loading->config;
@@ -317,7 +365,10 @@ static void check_services(struct config_loading *loading)
 
         check_balance(loading, i);
         check_names(loading, i);
-        total += service->replicas.count;
+        check_addresses(loading, i);
+        total += service->replicas.driver == CONFIG_DRIVER_STATIC
+                     ? service->replicas.addresses.count
+                     : service->replicas.count;
         for (unsigned j = 0; j < i; j++) {
             if (strcmp(config->services[j].name, service->name) != 0)
                 continue;
@@ -326,7 +377,8 @@ static void check_services(struct config_loading *loading)
                                      service->name);
             break;
         }
-        if (service->replicas.driver == CONFIG_DRIVER_STATIC && !service->replicas.count) {
+        if (service->replicas.driver == CONFIG_DRIVER_STATIC &&
+            !service->replicas.addresses.count) {
             snprintf(path, sizeof(path), "services[%u].replicas.addresses", i);
             config_loading_note_path(loading, true, path,
                                      "the driver static needs at least one address");

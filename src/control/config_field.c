@@ -2,6 +2,7 @@
 
 #include "control/config.h"
 #include "http/head.h"
+#include "net/resolver.h"
 
 #define BIT(n)   (1u << (n))
 #define PROCESS  BIT(CONFIG_DRIVER_PROCESS)
@@ -76,6 +77,9 @@ const struct config_field config_fields[] = {
 
     {"trusted-proxies", CONFIG_NETWORKS, AT(trusted_proxies), RANGE(0, CONFIG_NETWORKS_MAX), .fallback = "",
      .help = "Networks whose X-Forwarded fields are believed and continued."},
+    {"resolvers", CONFIG_RESOLVERS, AT(resolvers), RANGE(0, RESOLVER_SERVERS_MAX), .fallback = "",
+     .when_absent = "those of /etc/resolv.conf",
+     .help = "DNS servers for the host names in `addresses`, tried in this order; without a port it is 53. The hosts file is asked before them."},
 
     {"limits", CONFIG_SECTION, .help = "What one balancer takes on at most."},
     {"limits.connections", CONFIG_INTEGER, AT(limits.connections), RANGE(16, 10000000), .fallback = "20000",
@@ -144,7 +148,7 @@ const struct config_field config_fields[] = {
     {"services[].replicas.port", CONFIG_INTEGER, SERVICE(replicas.port), RANGE(1, 65535), .fallback = "5000", .drivers = DOCKER,
      .help = "The port a container listens on."},
     {"services[].replicas.addresses", CONFIG_ENDPOINTS, SERVICE(replicas.addresses), RANGE(1, 65535), .fallback = "", .drivers = STATIC,
-     .help = "A map from name to IP:PORT of replicas that somebody else starts and stops."},
+     .help = "A map from name to the place of replicas that somebody else starts and stops. Each address of a host name is a replica, called NAME-IP; see [host names](operations.md#host-names)."},
     {"services[].replicas.env", CONFIG_ENV, SERVICE(replicas.env), .fallback = "", .drivers = PROCESS | DOCKER,
      .help = "What a replica's environment has besides PATH, SERVER_ID and PORT."},
     {"services[].replicas.resources", CONFIG_SECTION, .drivers = PROCESS | DOCKER,

@@ -31,12 +31,13 @@ enum config_type {
     CONFIG_TEXTS, /* struct config_texts, and so are the next three */
     CONFIG_NAMES,
     CONFIG_HOSTS,
-    CONFIG_DOORS,    /* IP:PORT or the path of a unix socket; one of them may stand alone */
-    CONFIG_NETWORKS, /* struct config_networks */
-    CONFIG_KEYS,     /* struct config_keys */
+    CONFIG_DOORS,     /* IP:PORT or the path of a unix socket; one of them may stand alone */
+    CONFIG_RESOLVERS, /* struct config_texts: IP or IP:PORT of DNS servers */
+    CONFIG_NETWORKS,  /* struct config_networks */
+    CONFIG_KEYS,      /* struct config_keys */
 
     CONFIG_ENV,       /* struct config_pairs */
-    CONFIG_ENDPOINTS, /* struct config_pairs: name -> IP:PORT */
+    CONFIG_ENDPOINTS, /* struct config_pairs: name -> IP:PORT or NAME:PORT */
     CONFIG_WEIGHTS,   /* struct config_weights */
 };
 

@@ -107,7 +107,8 @@ static void read_list(struct config_loading *loading, const struct config_field 
                       const struct document_node *node, const struct place *place)
 {
     size_t bytes = config_value_item_bytes(field->type);
-    bool has_limit = field->type == CONFIG_KEYS || field->type == CONFIG_NETWORKS;
+    bool has_limit = field->type == CONFIG_KEYS || field->type == CONFIG_NETWORKS ||
+                     field->type == CONFIG_RESOLVERS;
     struct config_list list = {NULL, 0};
     unsigned index = 0;
 

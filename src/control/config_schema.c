@@ -100,6 +100,7 @@ static json_t *value_of(const struct config_field *field)
     case CONFIG_TEXTS:
     case CONFIG_NAMES:
     case CONFIG_HOSTS:
+    case CONFIG_RESOLVERS:
     case CONFIG_NETWORKS:
     case CONFIG_KEYS:
         return list_of(typed("string"));

@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "net/address.h"
+#include "net/resolver.h"
 
 #include "control/config.h"
 
@@ -96,6 +97,21 @@ bool config_text_is_endpoint(struct view text)
     struct address address;
 
     return address_from_text(text, &address, NULL) == 0 && address_port(&address) != 0;
+}
+
+bool config_text_is_resolver(struct view text)
+{
+    struct address address;
+
+    return address_from_ip(text, 0, &address) == 0 || config_text_is_endpoint(text);
+}
+
+bool config_text_is_host_port(struct view text)
+{
+    char host[RESOLVER_HOST_BYTES];
+    uint16_t port;
+
+    return resolver_host_from_text(text, host, &port) == 0;
 }
 
 bool config_text_is_variable(struct view text)

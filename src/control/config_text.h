@@ -19,5 +19,11 @@ bool config_text_is_url_path(struct view text);
 /* IP:PORT, the port not 0. */
 bool config_text_is_endpoint(struct view text);
 
+/* IP or IP:PORT, IPv6 before a port in brackets. */
+bool config_text_is_resolver(struct view text);
+
+/* NAME:PORT, a name of DNS. */
+bool config_text_is_host_port(struct view text);
+
 /* The name of a variable in an environment (POSIX 8.1, lower case too). */
 bool config_text_is_variable(struct view text);

@@ -231,6 +231,22 @@ static int endpoint_parse(const struct config_field *field, struct view text, st
     return config_text_is_endpoint(text) ? text_store(text, arena, place) : -EINVAL;
 }
 
+/* IP:PORT too. */
+static int place_parse(const struct config_field *field, struct view text, struct arena *arena,
+                       void *place)
+{
+    if (config_text_is_host_port(text))
+        return text_store(text, arena, place);
+    return endpoint_parse(field, text, arena, place);
+}
+
+static int resolver_parse(const struct config_field *field, struct view text, struct arena *arena,
+                          void *place)
+{
+    (void)field;
+    return config_text_is_resolver(text) ? text_store(text, arena, place) : -EINVAL;
+}
+
 static int door_parse(const struct config_field *field, struct view text, struct arena *arena,
                       void *place)
 {
@@ -308,6 +324,8 @@ static const struct config_type_row rows[] = {
                       false},
     [CONFIG_DOORS] = {door_parse, text_print, "IP:PORT or the path of a unix socket",
                       "127.0.0.1:5001 or /run/roost/control.sock", sizeof(char *), false, false},
+    [CONFIG_RESOLVERS] = {resolver_parse, text_print, "IP or IP:PORT", "10.0.0.2 or 127.0.0.1:5353",
+                          sizeof(char *), false, false},
     [CONFIG_NETWORKS] = {network_parse, network_print, "a network", "10.0.0.0/8 or fd00::/8",
                          sizeof(struct config_network), false, false},
     [CONFIG_KEYS] = {key_parse, key_print,
@@ -316,8 +334,9 @@ static const struct config_type_row rows[] = {
                      NULL, sizeof(struct table_key_spec), false, false},
     [CONFIG_ENV] = {any_text_parse, text_print, "a text", NULL, sizeof(struct config_pair), true,
                     false},
-    [CONFIG_ENDPOINTS] = {endpoint_parse, text_print, "IP:PORT", "127.0.0.1:9001",
-                          sizeof(struct config_pair), true, false},
+    [CONFIG_ENDPOINTS] = {place_parse, text_print, "IP:PORT or NAME:PORT",
+                          "127.0.0.1:9001 or app.internal:9001", sizeof(struct config_pair), true,
+                          false},
     [CONFIG_WEIGHTS] = {integer_parse, integer_print, "a whole number", NULL,
                         sizeof(struct config_weight), true, true},
 };

@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "control/crew_call.h"
+#include "control/crew_follow.h"
 #include "control/picture.h"
+#include "replica/driver_static_name.h"
 
 /* Between SIGTERM and SIGKILL. */
 #define GRACE_MS 5000
@@ -70,15 +72,28 @@ uint32_t crew_free_id(const struct crew *crew, uint32_t first)
     return first;
 }
 
-uint32_t crew_configured_weight(const struct crew *crew, const char *name)
+static const uint32_t *find_weight(const struct crew *crew, struct view name)
 {
     const struct config_weights *weights = &crew->config->replicas.weights;
 
     for (unsigned i = 0; i < weights->count; i++) {
-        if (strcmp(weights->items[i].name, name) == 0)
-            return weights->items[i].weight;
+        if (view_equals(view_of(weights->items[i].name), name))
+            return &weights->items[i].weight;
     }
-    return 1;
+    return NULL;
+}
+
+/* That of a host name is each of its replicas'. */
+uint32_t crew_configured_weight(const struct crew *crew, const char *name)
+{
+    const uint32_t *weight = find_weight(crew, view_of(name));
+    struct address address;
+    struct view entry;
+
+    if (!weight && crew->config->replicas.driver == CONFIG_DRIVER_STATIC &&
+        driver_static_name_read(name, &entry, &address) == 0)
+        weight = find_weight(crew, entry);
+    return weight ? *weight : 1;
 }
 
 void crew_admit(struct crew *crew, struct replica *replica, const struct state_member *row)
@@ -128,6 +143,36 @@ void crew_count(const struct crew_member *member, struct counts_seat *sum)
 {
     workers_count_seat(member->crew->workers, member->replica->seat, sum);
     counts_subtract(sum, &member->baseline);
+}
+
+int crew_try_ring(struct crew *crew, char (*names)[CREW_NAME_BYTES], unsigned more,
+                  struct error *why)
+{
+    struct balance_options options = picture_balance_options(crew->config);
+    struct balance_member *all;
+    struct balance_image *image;
+    unsigned count = 0;
+    uint32_t id = 0;
+    int result;
+
+    if (crew->config->balance.scheme != CONFIG_SCHEME_CLASSIC)
+        return 0;
+    all = memory_allocate((crew->count + more) * sizeof(*all));
+    LIST_FOR_EACH (at, &crew->members) {
+        const struct crew_member *member = CONTAINER_OF(at, struct crew_member, list);
+
+        all[count++] = (struct balance_member){member->name, member->weight, member->id};
+    }
+    for (unsigned i = 0; i < more; i++) {
+        id = crew_free_id(crew, id + 1);
+        all[count++] =
+            (struct balance_member){names[i], crew_configured_weight(crew, names[i]), id};
+    }
+    result = balance_build(&options, all, count, &image, why);
+    free(all);
+    if (result == 0)
+        balance_destroy(image);
+    return result < 0 ? -ENOSPC : 0;
 }
 
 static struct balance_member *list_members(const struct crew *crew)
@@ -247,6 +292,7 @@ void crew_init(struct crew *crew, const struct config *whole, unsigned number,
     list_init(&crew->leaving);
     list_init(&crew->homecomings);
     crew_call_init(crew);
+    crew_follow_init(crew);
     handoff_init(&crew->handoff, publish);
     make_plan(crew, driver);
 }
@@ -262,6 +308,7 @@ static void free_list(struct list *list)
 void crew_finish(struct crew *crew)
 {
     crew_call_finish(crew);
+    crew_follow_finish(crew);
     LIST_FOR_EACH (at, &crew->homecomings) {
         free_homecoming(CONTAINER_OF(at, struct homecoming, list));
     }

@@ -110,6 +110,7 @@ struct crew {
     struct list leaving;
     unsigned count; /* of members */
     struct crew_calls calls;
+    struct list departures;          /* of replicas that crew_follow.h lets go */
     struct list homecomings;         /* healed replicas that not every worker knows again */
     struct balance_builder *builder; /* of the placement; NULL: none was asked for yet */
     struct handoff handoff;          /* who owned what before the last change */
@@ -188,6 +189,11 @@ void crew_displace(struct crew *crew);
 
 /* The smallest id from `first` on that no member has. */
 uint32_t crew_free_id(const struct crew *crew, uint32_t first);
+
+/* Is there room on a classic ring for those names too? -ENOSPC; the other schemes always have some.
+ */
+MUST_USE int crew_try_ring(struct crew *crew, char (*names)[CREW_NAME_BYTES], unsigned more,
+                           struct error *why);
 
 /* What the configuration says of a name. */
 uint32_t crew_configured_weight(const struct crew *crew, const char *name);

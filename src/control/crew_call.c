@@ -140,37 +140,6 @@ static void draw_name(struct crew *crew, char (*names)[CREW_NAME_BYTES], unsigne
     } while (is_name_taken(crew, names, count, name));
 }
 
-/* Is there room on a classic ring for those names too? The other schemes always have some. */
-static int try_ring(struct crew *crew, char (*names)[CREW_NAME_BYTES], unsigned more,
-                    struct error *why)
-{
-    struct balance_options options = picture_balance_options(crew->config);
-    struct balance_member *all;
-    struct balance_image *image;
-    unsigned count = 0;
-    uint32_t id = 0;
-    int result;
-
-    if (crew->config->balance.scheme != CONFIG_SCHEME_CLASSIC)
-        return 0;
-    all = memory_allocate((crew->count + more) * sizeof(*all));
-    LIST_FOR_EACH (at, &crew->members) {
-        const struct crew_member *member = CONTAINER_OF(at, struct crew_member, list);
-
-        all[count++] = (struct balance_member){member->name, member->weight, member->id};
-    }
-    for (unsigned i = 0; i < more; i++) {
-        id = crew_free_id(crew, id + 1);
-        all[count++] =
-            (struct balance_member){names[i], crew_configured_weight(crew, names[i]), id};
-    }
-    result = balance_build(&options, all, count, &image, why);
-    free(all);
-    if (result == 0)
-        balance_destroy(image);
-    return result < 0 ? -ENOSPC : 0;
-}
-
 static int check_add(struct crew_call *call, struct error *why)
 {
     struct crew *crew = call->crew;
@@ -186,7 +155,7 @@ static int check_add(struct crew_call *call, struct error *why)
                          crew->count, call->count, crew->whole->limits.replicas);
     for (unsigned i = call->name_count; i < call->count; i++)
         draw_name(crew, call->names, i, call->names[i]);
-    result = try_ring(crew, call->names, call->count, why);
+    result = crew_try_ring(crew, call->names, call->count, why);
     if (result < 0)
         return result;
     if (crew->config->replicas.driver == CONFIG_DRIVER_STATIC)

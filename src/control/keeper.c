@@ -146,6 +146,7 @@ static void drain(struct keeper *keeper)
     keeper->phase = KEEPER_DRAINING;
     reload_cancel(&keeper->reload);
     timer_stop(&keeper->start_limit);
+    lookup_stop(&keeper->lookups);
     SEGMENTS_SET(keeper->states->is_draining, 1);
     for (unsigned i = 0; i < keeper->config->service_count; i++)
         crew_close(&keeper->crews[i]);
@@ -233,7 +234,7 @@ static bool are_settled(const struct keeper *keeper)
         if (!is_settled(CONTAINER_OF(at, struct replica, list)))
             return false;
     }
-    return true;
+    return lookup_is_settled(&keeper->lookups);
 }
 
 /* The replicas are as ready as they will be: the workers may begin. */
@@ -445,6 +446,7 @@ static int start(struct keeper *keeper, struct error *why)
     result = start_crews(keeper, why);
     if (result < 0)
         return result;
+    lookup_start(&keeper->lookups, &keeper->loop, keeper->config, keeper->crews);
     loop_start_timer(&keeper->loop, &keeper->start_limit,
                      (longest_start_ms(keeper->config) + START_SLACK_MS) * CLOCK_US_PER_MS);
     keeper_look(keeper);
@@ -484,6 +486,7 @@ static void finish_parts(struct keeper *keeper)
     takeover_finish(&keeper->takeover);
     api_finish(&keeper->api);
     usage_finish(&keeper->usage);
+    lookup_finish(&keeper->lookups);
     supervisor_finish(&keeper->supervisor);
     for (unsigned i = 0; i < keeper->config->service_count; i++) {
         if (keeper->crews[i].config)

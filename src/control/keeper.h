@@ -16,6 +16,7 @@
 #include "control/events_pool.h"
 #include "control/folder.h"
 #include "control/listeners.h"
+#include "control/lookup.h"
 #include "control/picture.h"
 #include "control/publish.h"
 #include "control/reload.h"
@@ -49,6 +50,7 @@ struct keeper {
     struct usage usage;
     struct publish publish;
     struct crew *crews; /* one for each service */
+    struct lookups lookups;
     struct api api;
     struct picture picture;
     struct reload reload;

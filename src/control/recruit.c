@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "control/node.h"
+#include "net/resolver.h"
 #include "replica/driver_docker.h"
 #include "replica/driver_process.h"
 #include "replica/driver_static.h"
@@ -23,11 +24,13 @@ static int recruit_static(struct loop *loop, const struct config_service *servic
 {
     const struct config_pairs *pairs = &service->replicas.addresses;
     struct driver_static_place *places = memory_allocate((pairs->count + 1) * sizeof(*places));
+    char host[RESOLVER_HOST_BYTES];
     int result = 0;
 
     for (unsigned i = 0; result == 0 && i < pairs->count; i++) {
         snprintf(places[i].name, sizeof(places[i].name), "%s", pairs->items[i].name);
-        result = address_from_text(view_of(pairs->items[i].value), &places[i].address, why);
+        if (resolver_host_from_text(view_of(pairs->items[i].value), host, &places[i].port) < 0)
+            result = address_from_text(view_of(pairs->items[i].value), &places[i].address, why);
     }
     if (result == 0)
         *driver = driver_static_create(loop, places, pairs->count);

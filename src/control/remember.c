@@ -7,6 +7,8 @@
 
 #include "base/memory.h"
 #include "control/config_declaration.h"
+#include "control/config_text.h"
+#include "replica/driver_static_name.h"
 
 static const struct state_member *find(const struct state_pool *pool, const char *name)
 {
@@ -61,23 +63,47 @@ static unsigned count_missing(const struct config_replicas *replicas,
     return missing;
 }
 
+/* Is it of a host name that is declared as it was? Then it stays until DNS says otherwise. */
+static bool is_of_host(const struct config_replicas *replicas, const json_t *addresses_before,
+                       const char *name)
+{
+    struct address address;
+    struct view entry;
+
+    if (driver_static_name_read(name, &entry, &address) < 0)
+        return false;
+    for (unsigned i = 0; i < replicas->addresses.count; i++) {
+        const struct config_pair *pair = &replicas->addresses.items[i];
+        const char *before = json_string_value(json_object_get(addresses_before, pair->name));
+
+        if (view_equals(view_of(pair->name), entry))
+            return config_text_is_host_port(view_of(pair->value)) && before &&
+                   strcmp(before, pair->value) == 0;
+    }
+    return false;
+}
+
 /* Declared names first, then the oldest, as many as there is room for; in their old order. */
 static void keep(const struct config_replicas *replicas, const struct state_pool *known,
                  struct state_pool *pool)
 {
+    json_t *before = json_loads(known->declaration, 0, NULL);
+    const json_t *addresses = json_object_get(before, "addresses");
     unsigned room = replicas->count - count_missing(replicas, known);
     unsigned others = room;
 
     for (unsigned i = 0; i < known->count; i++)
         others -= is_given(replicas, known->members[i].name);
     for (unsigned i = 0; i < known->count; i++) {
-        bool is_declared = is_given(replicas, known->members[i].name);
+        const char *name = known->members[i].name;
+        bool is_declared = is_given(replicas, name) || is_of_host(replicas, addresses, name);
 
         if (!is_declared && others == 0)
             continue;
         others -= !is_declared;
         pool->members[pool->count++] = known->members[i];
     }
+    json_decref(before);
 }
 
 static void fill(const struct config_replicas *replicas, struct state_pool *pool)
@@ -113,7 +139,7 @@ enum remember_result remember_pool(const struct config_service *service,
         copy_members(known, pool);
         return REMEMBER_SAME;
     }
-    pool->members = memory_allocate((replicas->count + 1) * sizeof(*pool->members));
+    pool->members = memory_allocate((replicas->count + known->count + 1) * sizeof(*pool->members));
     if (known->declaration)
         keep(replicas, known, pool);
     fill(replicas, pool);

@@ -107,14 +107,17 @@ def read_body(connection, head):
 
 
 class RawReplica:
-    """Listens on a port of its own until end().
+    """Listens on a port of its own until end(), or on that `port` of another `host` address.
 
     answer: bytes for every request, or a function (connection, request) called when a request is
     whole; it may raise Ended. on_head: a function (connection, head) called before the body is
     read; if it answers itself it raises Ended or returns True.
     """
 
-    def __init__(self, answer=OK, on_head=None, is_healthy=True, backlog=512):
+    def __init__(
+        self, answer=OK, on_head=None, is_healthy=True, backlog=512, host="127.0.0.1", port=0
+    ):
+        self.host = host
         self.answer = answer
         self.on_head = on_head
         self.is_healthy = is_healthy
@@ -123,13 +126,13 @@ class RawReplica:
         self.lock = threading.Lock()
         self.has_news = threading.Condition(self.lock)
         self.held_back = None  # connections nobody serves, once fill_queue() was called
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self.listener = socket.create_server((host, port), backlog=backlog)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def received(self):
         """All that came, connection by connection, probes aside."""
@@ -170,7 +173,7 @@ class RawReplica:
         self.held_back = []
         # The first is still accepted; what is dropped from a full queue would come again later.
         for _ in range(2):
-            self.held_back.append(socket.create_connection(("127.0.0.1", self.port), WAIT_S))
+            self.held_back.append(socket.create_connection((self.host, self.port), WAIT_S))
             deadline = time.monotonic() + WAIT_S
             while len(self.held_back) == 1 and time.monotonic() < deadline:
                 time.sleep(0.005)

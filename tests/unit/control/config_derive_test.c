@@ -77,6 +77,40 @@ static void static_replicas_are_those_of_the_addresses(void **state)
                             "least one address");
 }
 
+static void host_names_are_no_replicas_yet(void **state)
+{
+    struct any_config *at =
+        any_config_fine("services: [{replicas: {driver: static, addresses: {h: 'app.test:80', b: "
+                        "'10.0.0.1:80', h-10.0.0.1: 'b.test:80'}}}]",
+                        NULL);
+    const struct config_replicas *replicas = &at->config.services[0].replicas;
+
+    (void)state;
+    any_config_expect_texts(&replicas->names, ANY_TEXTS("b"));
+    assert_int_equal(replicas->count, 1);
+    assert_int_equal(replicas->addresses.count, 3);
+    any_config_free(at);
+    any_config_free(any_config_fine(
+        "services: [{replicas: {driver: static, addresses: {h: 'app.test:80'}}}]", NULL));
+}
+
+static void names_that_replicas_of_a_host_name_could_have_are_refused(void **state)
+{
+    (void)state;
+    any_config_expect_error(
+        "services: [{replicas: {driver: static, addresses: {h: 'app.test:80', h-10.0.0.1: "
+        "'10.0.0.1:80'}}}]",
+        NULL,
+        "any.yaml:1:51: services[0].replicas.addresses: \"h-10.0.0.1\" is what a replica of \"h\" "
+        "could be called: choose another name");
+    any_config_expect_error(
+        "services: [{replicas: {driver: static, addresses: {a123456789a123456789a123: "
+        "'app.test:80'}}}]",
+        NULL,
+        "any.yaml:1:51: services[0].replicas.addresses: the name \"a123456789a123456789a123\" has "
+        "more than 23 characters: the replicas of a host name are called NAME-IP");
+}
+
 static void the_number_of_slots_follows_the_scheme(void **state)
 {
     static const struct {
@@ -260,6 +294,8 @@ int main(void)
         cmocka_unit_test(more_names_than_replicas_are_an_error),
         cmocka_unit_test(names_are_there_once),
         cmocka_unit_test(static_replicas_are_those_of_the_addresses),
+        cmocka_unit_test(host_names_are_no_replicas_yet),
+        cmocka_unit_test(names_that_replicas_of_a_host_name_could_have_are_refused),
         cmocka_unit_test(the_number_of_slots_follows_the_scheme),
         cmocka_unit_test(slots_of_slot_hrw_are_a_power_of_two),
         cmocka_unit_test(a_ring_that_is_too_small_is_an_error),

@@ -177,6 +177,42 @@ static void ids_and_weights_of_those_kept_are_kept(void **state)
     state_forget_pool(&known);
 }
 
+/* A static service of these addresses, the first `given` of them no host names. */
+static struct config_service static_of(struct config_pair *pairs, char **names, unsigned given,
+                                       unsigned count)
+{
+    struct config_service service = service_of(names, given, given);
+
+    service.replicas.driver = CONFIG_DRIVER_STATIC;
+    service.replicas.addresses = (struct config_pairs){pairs, count};
+    return service;
+}
+
+static void replicas_of_a_host_name_stay_while_it_is_declared_as_it_was(void **state)
+{
+    struct config_pair pairs[] = {
+        {"a", "10.0.0.1:80"}, {"b", "10.0.0.2:80"}, {"h", "app.test:80"}, {"i", "other.test:80"}};
+    struct config_pair others[] = {{"a", "10.0.0.1:80"}, {"h", "app.test:81"}};
+    struct config_pair fewer[] = {{"a", "10.0.0.1:80"}, {"h", "app.test:80"}};
+    char *names[] = {"a", "b"};
+    struct config_service before = static_of(pairs, names, 2, 4);
+    struct config_service other = static_of(others, names, 1, 2);
+    struct config_service less = static_of(fewer, names, 1, 2);
+    struct config_service none = static_of(pairs, names, 2, 2);
+    struct state_pool known = known_of(&before, "h-10.1.0.1,b,h-fd00..1,a,i-10.1.0.1");
+
+    (void)state;
+    expect(&before, &known, REMEMBER_SAME, "h-10.1.0.1,b,h-fd00..1,a,i-10.1.0.1");
+    known = known_of(&before, "h-10.1.0.1,b,h-fd00..1,a,i-10.1.0.1");
+    expect(&less, &known, REMEMBER_CHANGED, "h-10.1.0.1,h-fd00..1,a");
+    known = known_of(&before, "h-10.1.0.1,b,h-fd00..1,a,i-10.1.0.1");
+    expect(&other, &known, REMEMBER_CHANGED, "a");
+    known = known_of(&before, "h-10.1.0.1,b,a");
+    expect(&none, &known, REMEMBER_CHANGED, "b,a");
+    known = known_of(&none, "b,a,h-10.1.0.1");
+    expect(&before, &known, REMEMBER_CHANGED, "b,a");
+}
+
 static void another_command_is_another_kind_and_another_count_is_not(void **state)
 {
     char *words[] = {"./app"};
@@ -209,6 +245,7 @@ int main(void)
         cmocka_unit_test(all_names_declared_drain_all_others),
         cmocka_unit_test(nobody_is_left_of_a_count_of_none),
         cmocka_unit_test(ids_and_weights_of_those_kept_are_kept),
+        cmocka_unit_test(replicas_of_a_host_name_stay_while_it_is_declared_as_it_was),
         cmocka_unit_test(another_command_is_another_kind_and_another_count_is_not),
     };
 
