@@ -151,6 +151,13 @@ static json_t *ranks_json(const struct question *question, unsigned *chosen, uns
     return list;
 }
 
+/* An idempotent request is held (proxy/hold.h). */
+static bool is_waited_for(const struct question *question, unsigned owner)
+{
+    return question->service->rules.hold_ms > 0 &&
+           segments_is_returning(question->keeper->states, replica_at(question, owner)->seat);
+}
+
 static json_t *why_json(const struct question *question, unsigned chosen, unsigned rank)
 {
     unsigned owner = balance_owner(question->image, question->hash, 0, &question->load);
@@ -163,8 +170,9 @@ static json_t *why_json(const struct question *question, unsigned chosen, unsign
     else if (rank == 0)
         snprintf(text, sizeof(text), "'%s' owns the key", balance_name(question->image, chosen));
     else
-        snprintf(text, sizeof(text), "'%s' owns the key and is %s: rank %u takes it",
-                 balance_name(question->image, owner), obstacle(question, owner), rank + 1);
+        snprintf(text, sizeof(text), "'%s' owns the key and is %s: rank %u takes it%s",
+                 balance_name(question->image, owner), obstacle(question, owner), rank + 1,
+                 is_waited_for(question, owner) ? ", or waits for it where it may" : "");
     return json_string(text);
 }
 

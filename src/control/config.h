@@ -225,6 +225,7 @@ struct config_service {
     struct config_timeouts timeouts;
     struct config_retries retries;
     bool expose_replica;
+    uint32_t hold_ms; /* 0: off */
 };
 
 struct config {

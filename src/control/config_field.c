@@ -228,7 +228,12 @@ const struct config_field config_fields[] = {
     {"services[].retries.body", CONFIG_SIZE, SERVICE(retries.body_bytes), RANGE(0, 16 * 1048576), .fallback = "64KiB",
      .help = "The longest body that is kept to be sent again."},
     {"services[].expose-replica", CONFIG_BOOL, SERVICE(expose_replica), .fallback = "false",
-     .help = "Answers name their replica in X-Roost-Replica and X-Request-ID."},
+     .help = "Answers name their replica in X-Roost-Replica and X-Request-ID, and say in X-Roost-Held how long "
+             "they waited for it."},
+    {"services[].hold", CONFIG_DURATION, SERVICE(hold_ms), RANGE(0, DAY_MS), SPECIAL("off", 0), .fallback = "off",
+     .drivers = PROCESS | DOCKER,
+     .help = "How long an idempotent request may wait, from its arrival, for the owner of its key to be healed, "
+             "instead of going to the next replica."},
 };
 /* clang-format on */
 

@@ -64,6 +64,13 @@ static json_t *size_of(void)
                      matching("^[0-9]+(B|KiB|MiB|GiB|TiB|kB|KB|MB|GB|TB)?$"));
 }
 
+static json_t *duration_of(const struct config_field *field)
+{
+    json_t *schema = matching("^[0-9]+(ms|s|m|h)$");
+
+    return field->least ? schema : json_pack("{s:[o, {s:i}]}", "anyOf", schema, "const", 0);
+}
+
 /* One address may stand alone. */
 static json_t *doors_of(void)
 {
@@ -84,7 +91,7 @@ static json_t *value_of(const struct config_field *field)
     case CONFIG_INTEGER:
         return integer_of(field);
     case CONFIG_DURATION:
-        return matching("^[0-9]+(ms|s|m|h)$");
+        return duration_of(field);
     case CONFIG_SIZE:
         return size_of();
     case CONFIG_FACTOR:

@@ -77,6 +77,9 @@ static int duration_parse(const struct config_field *field, struct view text, st
     uint64_t number;
 
     (void)arena;
+    /* Nothing is nothing in any unit. */
+    if (view_equals(text, VIEW("0")))
+        return store32(field, 0, place);
     if (config_measure_parse_duration(text, &number) < 0)
         return -EINVAL;
     return store32(field, number, place);

@@ -25,16 +25,42 @@ enum seat_state live_seat_state(enum replica_state state)
     }
 }
 
+/* Is it being healed, and expected back as soon as it can start? */
+static bool is_returning(const struct replica *replica)
+{
+    switch (replica->state) {
+    case REPLICA_DEAD:
+        return replica->next_start_us <= replica->since_us;
+    case REPLICA_STARTING:
+    case REPLICA_READY:
+        return replica->restarts > 0;
+    default:
+        return false;
+    }
+}
+
+static void set_state(struct state_segment *states, const struct replica *replica,
+                      enum seat_state state)
+{
+    if (is_returning(replica))
+        segments_set_returning(states, replica->seat, replica->incarnation, state);
+    else
+        segments_set_state(states, replica->seat, replica->incarnation, state);
+}
+
 static void on_state(void *owner, struct replica *replica, enum replica_state before)
 {
     struct keeper *keeper = owner;
     enum seat_state state = live_seat_state(replica->state);
+    bool is_back;
 
     if (replica->state == REPLICA_WARMING)
         tick_warm(&keeper->tick, replica);
-    segments_set_state(keeper->states, replica->seat, replica->incarnation, state);
+    set_state(keeper->states, replica, state);
     events_pool_state(&keeper->pool_events, replica, before);
-    if (state == SEAT_DOWN || state == SEAT_DEAD)
+    /* One that is back may be waited for (proxy/hold.h). */
+    is_back = replica->restarts > 0 && (state == SEAT_UP || state == SEAT_WARMING);
+    if (state == SEAT_DOWN || state == SEAT_DEAD || is_back)
         workers_look(&keeper->workers);
     keeper_look(keeper);
 }

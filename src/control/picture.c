@@ -128,6 +128,7 @@ static void draw_rules(const struct config_service *service, struct table_rules 
         .bound_floor = balance->bound_floor,
         .panic_percent = PANIC_PERCENT,
         .exposes_replica = service->expose_replica,
+        .hold_ms = service->hold_ms,
     };
     if (balance->bound_thousandths != CONFIG_OFF)
         rules->bound = balance->bound_thousandths / 10;

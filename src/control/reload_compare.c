@@ -23,6 +23,7 @@ static const char *const changeable[] = {
     "services[].timeouts.",
     "services[].retries.",
     "services[].expose-replica",
+    "services[].hold",
 };
 
 static bool is_changeable(const struct config_field *field)

@@ -227,6 +227,10 @@ static void put_others(struct line *line, const struct access_record *record)
         PUT_NAME(line, "first_byte_ms");
         put_ms(line, (uint64_t)record->first_byte_us);
     }
+    if (record->held_us) {
+        PUT_NAME(line, "held_ms");
+        put_ms(line, record->held_us);
+    }
     PUT_TEXT(line, "failure", failure, SHORT_BYTES);
 }
 

@@ -7,7 +7,8 @@
  * (POSIX write()): lines of several workers never mix.
  *
  * Names, in this order: time, method, path, status, bytes, replica, slot, rank, why, ms; then
- * client, host, service, request_id, attempts, bytes_in, replica_status, first_byte_ms, failure.
+ * client, host, service, request_id, attempts, bytes_in, replica_status, first_byte_ms, held_ms,
+ * failure.
  * What is not there is null among the first ten of a JSON line and left off everywhere else.
  *
  * Owner: the struct it is embedded in (the worker's proxy).
@@ -46,6 +47,7 @@ struct access_record {
     uint64_t bytes_out;      /* of the answer's body */
     uint64_t took_us;        /* from the whole head to the end of the answer */
     int64_t first_byte_us;   /* from the whole head to the answer's head, negative: none came */
+    uint64_t held_us;        /* of that, it waited for its owner; 0: not at all */
 };
 
 /* What the descriptor leads to, and so how it is written to without waiting. */

@@ -12,6 +12,7 @@
 #include "proxy/body.h"
 #include "proxy/compat.h"
 #include "proxy/forward.h"
+#include "proxy/hold.h"
 #include "proxy/prepare.h"
 #include "proxy/record.h"
 #include "proxy/route.h"
@@ -151,17 +152,32 @@ static enum exchange_step step_pick(struct exchange *x)
     const struct table_service *service = service_of(x);
     struct pick pick;
 
-    if (!service || pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) < 0)
+    bool is_found = service && pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) == 0;
+
+    if ((!is_found || pick.rank > 0) && hold_begins(x))
+        return EXCHANGE_HOLD;
+    if (!is_found)
         return EXCHANGE_RETRY;
     x->seat = pick.replica->seat;
     x->incarnation = pick.replica->incarnation;
     x->slot = pick.slot;
     x->rank = pick.rank;
-    x->why = pick.why;
+    x->why = hold_why(x, pick.rank, pick.why);
     x->tried.seats[x->tried.count++] = x->seat;
     memcpy(x->replica, pick.replica->name, sizeof(x->replica));
     prepare_attempt(x, service);
     return EXCHANGE_CONNECT;
+}
+
+static enum exchange_step step_hold(struct exchange *x)
+{
+    x->news.has_expired = false;
+    if (hold_goes_on(x))
+        return EXCHANGE_HOLD;
+    hold_end(x);
+    if (x->news.is_client_gone)
+        return EXCHANGE_FINISH;
+    return x->attempts ? EXCHANGE_RETRY : EXCHANGE_PICK;
 }
 
 static enum exchange_step step_link(struct exchange *x)
@@ -359,6 +375,8 @@ static enum exchange_step step_retry(struct exchange *x)
     if (x->attempts == 0)
         return refuse(x, 503, "no replica is available");
     x->is_taken_back |= attempt_lost_its_replica(x);
+    if (hold_begins(x))
+        return EXCHANGE_HOLD;
     if (attempt_can_follow(x) || attempt_begins_anew(x)) {
         if (!x->is_taken_back)
             proxy_take_retry(x->proxy);
@@ -391,8 +409,10 @@ static void pass_answer_head(struct exchange *x, const struct head *head)
     struct h1_writer writer;
 
     if (exposes)
-        given =
-            (struct forward_answer){.replica = view_of(x->replica), .request_id = x->request_id};
+        given = (struct forward_answer){.replica = view_of(x->replica),
+                                        .request_id = x->request_id,
+                                        .is_held = x->held_us > 0,
+                                        .held_ms = x->held_us / CLOCK_US_PER_MS};
     h1_write_init(&writer, text, bytes);
     forward_answer_head(&writer, head, &given);
     assert(!writer.is_full);
@@ -521,6 +541,7 @@ static enum exchange_step step_finish(struct exchange *x)
     struct proxy *proxy = x->proxy;
 
     record_client_done(x);
+    hold_end(x);
     timer_stop(&x->timer);
     list_remove(&x->list);
     if (!list_is_empty(&x->waiting)) {
@@ -542,11 +563,12 @@ static enum exchange_step step_finish(struct exchange *x)
 typedef enum exchange_step (*step_fn)(struct exchange *x);
 
 static const step_fn steps[] = {
-    [EXCHANGE_ROUTE] = step_route, [EXCHANGE_READ] = step_read,
-    [EXCHANGE_KEY] = step_key,     [EXCHANGE_PICK] = step_pick,
-    [EXCHANGE_LINK] = step_link,   [EXCHANGE_CONNECT] = step_connect,
-    [EXCHANGE_AWAIT] = step_await, [EXCHANGE_RETRY] = step_retry,
-    [EXCHANGE_RELAY] = step_relay, [EXCHANGE_FINISH] = step_finish,
+    [EXCHANGE_ROUTE] = step_route,     [EXCHANGE_READ] = step_read,
+    [EXCHANGE_KEY] = step_key,         [EXCHANGE_PICK] = step_pick,
+    [EXCHANGE_HOLD] = step_hold,       [EXCHANGE_LINK] = step_link,
+    [EXCHANGE_CONNECT] = step_connect, [EXCHANGE_AWAIT] = step_await,
+    [EXCHANGE_RETRY] = step_retry,     [EXCHANGE_RELAY] = step_relay,
+    [EXCHANGE_FINISH] = step_finish,
 };
 
 void exchange_run(struct exchange *x)
@@ -569,7 +591,8 @@ static void on_client_body(struct stream *stream, struct view bytes)
     struct exchange *x = stream->holder;
 
     body_take_request(x, bytes);
-    await_progress(x);
+    if (x->step != EXCHANGE_HOLD)
+        await_progress(x);
     if (x->step == EXCHANGE_READ)
         exchange_run(x);
 }
@@ -705,6 +728,7 @@ void exchange_begin(struct proxy *proxy, struct stream *stream, const struct hea
     buffer_init(&x->request_trailers, BODY_TRAILER_BYTES_MAX);
     timer_init(&x->timer, on_expiry);
     list_init(&x->waiting);
+    list_init(&x->holding);
     list_append(&proxy->all, &x->list);
     record_begin(x);
     stream_hold(stream, &client_events, x);

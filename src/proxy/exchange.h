@@ -31,6 +31,7 @@ enum exchange_step {
     EXCHANGE_KEY,     /* what is it placed by? */
     EXCHANGE_READ,    /* its key may be in the body: waits for enough of it */
     EXCHANGE_PICK,    /* which replica? */
+    EXCHANGE_HOLD,    /* waits for the owner of its slot to be back */
     EXCHANGE_LINK,    /* a classic call: waits for a stream to the keeper */
     EXCHANGE_CONNECT, /* the request goes out */
     EXCHANGE_AWAIT,   /* the head of the answer is to come */
@@ -68,6 +69,7 @@ struct exchange {
     struct proxy *proxy;
     struct list list;    /* of proxy->all */
     struct list waiting; /* of proxy->waiting_for_link */
+    struct list holding; /* of proxy->held */
     struct timer timer;
     struct stream *client;   /* NULL: answered or gone */
     struct stream *outbound; /* NULL: none now */
@@ -120,6 +122,7 @@ struct exchange {
     /* The attempts. */
     unsigned service;
     uint64_t hash;
+    bool is_keyed; /* the client said by what; else the key was drawn */
     struct pick_tried tried;
     unsigned attempts;
     uint32_t seat;
@@ -131,6 +134,13 @@ struct exchange {
     const char *why;
     enum stream_failure failure;
     const char *failure_text;
+
+    /* The waiting for an owner (proxy/hold.h). */
+    uint64_t held_from_us;
+    uint64_t held_us; /* altogether */
+    uint32_t held_seat;
+    bool has_seen_return; /* this time: the owner is being healed */
+    bool is_verdict_over; /* the keeper had time enough to say that the owner has died */
 
     /* For the log. */
     uint16_t status;

@@ -167,7 +167,9 @@ void forward_answer_head(struct h1_writer *writer, const struct head *head,
     h1_write_status_line(writer, head->status, head->reason);
     for (unsigned i = 0; i < head->field_count; i++) {
         const struct field *field = &head->fields[i];
-        bool is_replaced = given->replica.size && field->id == FIELD_X_ROOST_REPLICA;
+        bool is_replaced =
+            (given->replica.size && field->id == FIELD_X_ROOST_REPLICA) ||
+            (given->is_held && view_equals_nocase(field->name, VIEW("X-Roost-Held")));
 
         if (!field->is_dropped && !is_replaced)
             h1_write_field(writer, field->name, field->value);
@@ -180,6 +182,8 @@ void forward_answer_head(struct h1_writer *writer, const struct head *head,
         write_switched(writer, head);
     if (given->replica.size)
         h1_write_field(writer, VIEW("X-Roost-Replica"), given->replica);
+    if (given->is_held)
+        h1_write_number_field(writer, VIEW("X-Roost-Held"), given->held_ms);
     if (given->request_id.size && !head_find(head, FIELD_X_REQUEST_ID))
         h1_write_field(writer, VIEW("X-Request-ID"), given->request_id);
 }

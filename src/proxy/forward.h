@@ -34,6 +34,8 @@ struct view forward_request_head(struct h1_writer *writer, const struct head *he
 struct forward_answer {
     struct view replica;
     struct view request_id;
+    bool is_held; /* it waited so long for its owner */
+    uint64_t held_ms;
 };
 
 /* The same for an answer; also for an interim one. */

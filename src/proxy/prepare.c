@@ -109,6 +109,7 @@ bool prepare_request(struct exchange *x, const struct table_service *service)
     key_find(x->proxy->table, service, head, x->from.ip, &key);
     waits = has_body(x) && key_is_in_body(service, key.source);
     x->key_source = (uint8_t)key.source;
+    x->is_keyed = !key.is_drawn;
     x->wants_html = x->is_root && wants_html(head);
     if (waits) {
         put_drawn_key_by(x, &key);
@@ -143,6 +144,7 @@ bool prepare_key_from_body(struct exchange *x, const struct table_service *servi
 
     switch (key_find_in_body(x->proxy->table, service, x->key_source, body, is_all, &key)) {
     case JSON_POINTER_FOUND:
+        x->is_keyed = true;
         hash_key(x, service, key);
         return true;
     case JSON_POINTER_MORE:

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "proxy/exchange.h"
+#include "proxy/hold.h"
 
 #define OUTBOUND_IDLE_MAX 4096
 #define PANIC_PERCENT_OF  100
@@ -27,6 +27,7 @@ void proxy_init(struct proxy *proxy, struct loop *loop, struct sock_group *socks
     pool_init(&proxy->short_texts, PROXY_SHORT_TEXT_BYTES, SIZE_MAX);
     list_init(&proxy->all);
     list_init(&proxy->waiting_for_link);
+    list_init(&proxy->held);
     proxy->is_link_open = true;
     proxy->budget_permille = PROXY_BUDGET_MAX * 1000;
     proxy->seats = memory_allocate(TABLE_REPLICAS_MAX * sizeof(*proxy->seats));
@@ -64,7 +65,7 @@ static void enter_replica(struct proxy *proxy, const struct table_replica *repli
 
     if (seat->incarnation != replica->incarnation) {
         outbound_forget(&proxy->outbounds, replica->seat, replica->incarnation);
-        *seat = (struct proxy_seat){.incarnation = replica->incarnation};
+        *seat = (struct proxy_seat){.incarnation = replica->incarnation, .held = seat->held};
     }
     seat->service = (uint16_t)service;
     seat->member = (uint16_t)member;
@@ -113,7 +114,7 @@ void proxy_adopt(struct proxy *proxy, const struct table *table)
         if (present[seat] || !proxy->seats[seat].incarnation)
             continue;
         outbound_forget(&proxy->outbounds, seat, 0);
-        proxy->seats[seat] = (struct proxy_seat){.incarnation = 0};
+        proxy->seats[seat] = (struct proxy_seat){.held = proxy->seats[seat].held};
     }
     apply_settings(proxy);
     SEGMENTS_SET(proxy->counts->epoch, table->epoch);
@@ -184,6 +185,13 @@ void proxy_look(struct proxy *proxy)
         for (unsigned j = 0; j < service->replica_count; j++)
             look_at(proxy, table_replicas(proxy->table, service) + j);
     }
+    hold_look(proxy);
+}
+
+void proxy_drain(struct proxy *proxy)
+{
+    proxy->is_draining = true;
+    hold_look(proxy);
 }
 
 /* ---- the link ---- */
@@ -209,6 +217,7 @@ void proxy_lose_link(struct proxy *proxy)
     while (!list_is_empty(&proxy->waiting_for_link))
         proxy_take_link_stream(proxy, -1);
     outbound_break(&proxy->outbounds, PROXY_LINK_PLACE, PROXY_LINK_INCARNATION);
+    hold_look(proxy);
 }
 
 /* ---- retries and skips ---- */

@@ -42,6 +42,7 @@ struct proxy_seat {
     uint32_t incarnation;   /* of the table in force; 0: not in it */
     uint16_t service;       /* its place in the table */
     uint16_t member;
+    uint16_t held; /* requests that wait for it, see proxy/hold.h */
     uint8_t state; /* enum seat_state as last seen */
 };
 
@@ -70,8 +71,11 @@ struct proxy {
     struct list all;              /* exchanges under way */
     struct list waiting_for_link; /* exchanges without a stream to the keeper */
     unsigned waiting_count;
+    struct list held; /* exchanges that wait for the owner of their slot */
+    unsigned held_count;
     unsigned link_streams; /* asked for or open */
     bool is_link_open;
+    bool is_draining;                         /* what runs is to end soon */
     void (*want_stream)(struct proxy *proxy); /* asks the keeper for one more */
     uint64_t budget_permille;                 /* tokens × 1000 */
     struct proxy_seat *seats;                 /* TABLE_REPLICAS_MAX */
@@ -95,12 +99,15 @@ void proxy_finish(struct proxy *proxy);
  * connections to incarnations that are no longer in it are closed. */
 void proxy_adopt(struct proxy *proxy, const struct table *table);
 
-/* Looks what became of the replicas: exchanges that wait for one that is down or gone are taken
- * back. */
+/* Looks what became of the replicas: exchanges that wait for the answer of one that is down or gone
+ * are taken back, those that wait for one to be back look again. */
 void proxy_look(struct proxy *proxy);
 
 /* A stream to the keeper came; or, fd -1, none will. */
 void proxy_take_link_stream(struct proxy *proxy, int fd);
+
+/* Requests wait for nobody any more. */
+void proxy_drain(struct proxy *proxy);
 
 /* The keeper has gone: classic calls are answered 503 from now on. */
 void proxy_lose_link(struct proxy *proxy);

@@ -64,6 +64,7 @@ static void log_exchange(const struct exchange *x)
         .bytes_out = x->bytes_out,
         .took_us = now_us - x->start_us,
         .first_byte_us = x->first_byte_us ? (int64_t)(x->first_byte_us - x->start_us) : -1,
+        .held_us = x->held_us,
     };
 
     if (!x->is_link && x->replica[0] && x->service < table->service_count)

@@ -131,12 +131,22 @@ void segments_unmap_counts(const struct count_segment *segment)
         munmap((void *)segment, sizeof(*segment));
 }
 
+static void set_word(struct state_segment *segment, uint32_t seat, uint32_t word)
+{
+    atomic_store_explicit(&segment->seats[seat].word, word, memory_order_release);
+    atomic_fetch_add_explicit(&segment->changes, 1, memory_order_release);
+}
+
 void segments_set_state(struct state_segment *segment, uint32_t seat, uint32_t incarnation,
                         enum seat_state state)
 {
-    atomic_store_explicit(&segment->seats[seat].word, incarnation << 8 | (uint32_t)state,
-                          memory_order_release);
-    atomic_fetch_add_explicit(&segment->changes, 1, memory_order_release);
+    set_word(segment, seat, incarnation << 8 | (uint32_t)state);
+}
+
+void segments_set_returning(struct state_segment *segment, uint32_t seat, uint32_t incarnation,
+                            enum seat_state state)
+{
+    set_word(segment, seat, incarnation << 8 | SEAT_RETURNS | (uint32_t)state);
 }
 
 unsigned segments_bucket(uint64_t latency_us)

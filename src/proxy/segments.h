@@ -30,9 +30,13 @@ enum seat_state {
     SEAT_DEAD,     /* gone, refused or parked: never gets traffic */
 };
 
+/* Beside SEAT_STARTING and SEAT_DEAD: the replica of this seat is being healed and expected back
+ * soon, whichever of its incarnations a table knows. */
+#define SEAT_RETURNS 0x80u
+
 struct state_seat {
-    /* Incarnation × 256 + enum seat_state: one word, so that a state is never read with the wrong
-     * incarnation. */
+    /* Incarnation × 256 + SEAT_RETURNS + enum seat_state: one word, so that a state is never read
+     * with the wrong incarnation. */
     _Atomic uint32_t word;
     _Atomic uint32_t in_flight;       /* over all workers, as of the keeper's last tick */
     _Atomic uint32_t warming_percent; /* of its own slots that it gets while warming */
@@ -103,6 +107,10 @@ void segments_unmap_counts(const struct count_segment *segment);
 void segments_set_state(struct state_segment *segment, uint32_t seat, uint32_t incarnation,
                         enum seat_state state);
 
+/* The same of one that is being healed: starting or dead, and back soon. */
+void segments_set_returning(struct state_segment *segment, uint32_t seat, uint32_t incarnation,
+                            enum seat_state state);
+
 /* What the replica of that incarnation is; SEAT_DEAD where the seat has another one by now. */
 static inline enum seat_state segments_state(const struct state_segment *segment, uint32_t seat,
                                              uint32_t incarnation)
@@ -111,7 +119,14 @@ static inline enum seat_state segments_state(const struct state_segment *segment
 
     if (word >> 8 != (incarnation & 0xffffff))
         return SEAT_DEAD;
-    return (enum seat_state)(word & 0xff);
+    return (enum seat_state)(word & (0xff & ~SEAT_RETURNS));
+}
+
+/* Is the seat's replica being healed? A seat is another replica's only once no worker's table has
+ * the one before. */
+static inline bool segments_is_returning(const struct state_segment *segment, uint32_t seat)
+{
+    return atomic_load_explicit(&segment->seats[seat].word, memory_order_relaxed) & SEAT_RETURNS;
 }
 
 /* The writer's own counting: no other writer, so no locked instruction. */

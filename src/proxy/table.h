@@ -15,7 +15,7 @@
 #include "proxy/limit.h"
 
 #define TABLE_MAGIC             UINT64_C(0x656c626174736f72) /* "rostable" */
-#define TABLE_VERSION           2u
+#define TABLE_VERSION           3u
 #define TABLE_BYTES_MAX         (UINT64_C(1) << 30)
 #define TABLE_NAME_BYTES        64   /* of a service or replica, with its zero */
 #define TABLE_REPLICAS_MAX      4096 /* seats, and so replicas of all services together */
@@ -65,6 +65,7 @@ struct table_rules {
     uint32_t bound_floor;
     uint32_t panic_percent; /* below that many healthy ones probe verdicts are ignored */
     uint32_t exposes_replica;
+    uint32_t hold_ms; /* how long a request may wait for its owner to be healed; 0: not at all */
 };
 
 struct table_service {

@@ -182,6 +182,7 @@ static void drain(struct worker *worker, uint64_t limit_ms, uint32_t idle_ms)
     if (worker->is_draining)
         return;
     worker->is_draining = true;
+    proxy_drain(&worker->proxy);
     for (unsigned i = 0; i < worker->listener_count; i++) {
         /* What is closed with a connection in its queue resets it. */
         if (idle_ms && worker->is_started)

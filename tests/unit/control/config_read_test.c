@@ -31,7 +31,8 @@ static void the_example_of_the_documentation_is_read_whole(void **state)
         "              start: 20s }\n"
         "    timeouts: { connect: 1s, response: 2s, idle: 3s, outbound-idle: 0s, drain: 5s }\n"
         "    retries: { attempts: 1, budget: 10%, body: 0 }\n"
-        "    expose-replica: true\n",
+        "    expose-replica: true\n"
+        "    hold: 300ms\n",
         NULL);
     const struct config *config = &at->config;
     const struct config_service *service = &config->services[0];
@@ -70,6 +71,7 @@ static void the_example_of_the_documentation_is_read_whole(void **state)
     assert_int_equal(service->retries.budget_thousandths, 100);
     assert_int_equal(service->retries.body_bytes, 0);
     assert_true(service->expose_replica);
+    assert_int_equal(service->hold_ms, 300);
     any_config_free(at);
 }
 

@@ -70,6 +70,7 @@ static void defaults_are_those_of_the_contract(void **state)
     assert_int_equal(service->retries.budget_thousandths, 200);
     assert_int_equal(service->retries.body_bytes, 65536);
     assert_false(service->expose_replica);
+    assert_int_equal(service->hold_ms, 0);
     any_config_free(at);
 }
 

@@ -79,6 +79,7 @@ static void durations_have_units(void **state)
     expect_number(CONFIG_DURATION, "5m", 300000, "5m");
     expect_number(CONFIG_DURATION, "24h", 86400000, "24h");
     expect_number(CONFIG_DURATION, "0s", 0, "0ms");
+    expect_number(CONFIG_DURATION, "0", 0, "0ms");
     expect_all_refused(CONFIG_DURATION, ANY_TEXTS("", "5", "ms", "1.5s", "-1s", "1 s", "1S", "1d",
                                                   "5000000000ms", "99999999999999999999s"));
 }

@@ -138,6 +138,7 @@ static void a_service_brings_its_rules_and_keys(void **state)
             "  - name: web\n"
             "    match: {host: example.org, path: /api}\n"
             "    expose-replica: true\n"
+            "    hold: 444ms\n"
             "    balance: {key: [\"cookie:session\", client-ip], bound: 1.25, bound-floor: 9}\n"
             "    timeouts: {connect: 111ms, response: 222ms, idle: 333ms}\n"
             "    retries: {attempts: 5, budget: 10%, body: 1KiB}\n");
@@ -159,6 +160,7 @@ static void a_service_brings_its_rules_and_keys(void **state)
     assert_int_equal(125, service->rules.bound);
     assert_int_equal(9, service->rules.bound_floor);
     assert_int_equal(1, service->rules.exposes_replica);
+    assert_int_equal(444, service->rules.hold_ms);
 }
 
 static void a_listener_reaches_the_services_it_names(void **state)

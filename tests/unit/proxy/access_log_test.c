@@ -126,11 +126,12 @@ static void a_logfmt_line_says_the_same(void **state)
 
     (void)state;
     record.failure = "cut off";
+    record.held_us = 213040;
     assert_line(&record, ACCESS_LOGFMT,
                 "time=2026-11-20T04:50:00.123Z method=GET path=\"/home?x=1\" status=200 bytes=53 "
                 "replica=\"Server 1\" slot=51234 rank=0 why=owner ms=1.432 client=192.0.2.7 "
                 "host=example.org service=web request_id=482913 attempts=1 bytes_in=0 "
-                "replica_status=200 first_byte_ms=1.007 failure=\"cut off\"\n");
+                "replica_status=200 first_byte_ms=1.007 held_ms=213.040 failure=\"cut off\"\n");
 }
 
 static void what_is_not_there_is_null_among_the_first_ten_or_left_off(void **state)

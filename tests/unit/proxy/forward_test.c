@@ -136,6 +136,8 @@ static void an_answer_gains_nothing_unless_asked_for(void **state)
                                "X-Hop: 1\r\nContent-Length: 2\r\nKeep-Alive: 5\r\n\r\n";
     const struct forward_answer nothing = {.replica = {NULL, 0}};
     const struct forward_answer exposed = {.replica = VIEW("web-1"), .request_id = VIEW("7")};
+    const struct forward_answer waited = {
+        .replica = VIEW("web-1"), .is_held = true, .held_ms = 213};
 
     (void)state;
     /* The length is the stream's to write where there is a body. */
@@ -145,6 +147,9 @@ static void an_answer_gains_nothing_unless_asked_for(void **state)
                         "HTTP/1.1 200 OK\r\nX-Roost-Replica: own\r\nContent-Length: 2\r\n");
     assert_string_equal(answered(text, METHOD_GET, &exposed),
                         "HTTP/1.1 200 OK\r\nX-Roost-Replica: web-1\r\nX-Request-ID: 7\r\n");
+    assert_string_equal(answered("HTTP/1.1 200 OK\r\nX-Roost-held: 7\r\nContent-Length: 2\r\n\r\n",
+                                 METHOD_GET, &waited),
+                        "HTTP/1.1 200 OK\r\nX-Roost-Replica: web-1\r\nX-Roost-Held: 213\r\n");
     assert_string_equal(
         answered("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", METHOD_GET, &nothing),
         "HTTP/1.1 204 No Content\r\n");

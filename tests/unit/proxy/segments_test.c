@@ -155,6 +155,29 @@ static void the_state_of_another_incarnation_is_not_mine(void **state)
     close(fd);
 }
 
+static void one_that_is_being_healed_is_expected_whatever_its_incarnation(void **state)
+{
+    struct state_segment *own;
+    uint64_t changes;
+    int fd;
+
+    (void)state;
+    assert_int_equal(segments_create_state(&fd, &own, NULL), 0);
+    segments_set_state(own, 5, 2, SEAT_DEAD);
+    assert_false(segments_is_returning(own, 5));
+    changes = SEGMENTS_READ(own->changes);
+    segments_set_returning(own, 5, 3, SEAT_STARTING);
+    assert_int_equal(SEGMENTS_READ(own->changes), changes + 1);
+    assert_true(segments_is_returning(own, 5));
+    assert_false(segments_is_returning(own, 6));
+    assert_int_equal(segments_state(own, 5, 2), SEAT_DEAD);
+    assert_int_equal(segments_state(own, 5, 3), SEAT_STARTING);
+    segments_set_state(own, 5, 3, SEAT_UP);
+    assert_false(segments_is_returning(own, 5));
+    segments_unmap_state(own);
+    close(fd);
+}
+
 static void nobody_but_the_keeper_writes_states(void **state)
 {
     const size_t bytes = sizeof(struct state_segment);
@@ -268,6 +291,7 @@ int main(void)
         cmocka_unit_test(without_requests_there_is_no_latency),
         cmocka_unit_test(what_the_keeper_says_the_workers_read),
         cmocka_unit_test(the_state_of_another_incarnation_is_not_mine),
+        cmocka_unit_test(one_that_is_being_healed_is_expected_whatever_its_incarnation),
         cmocka_unit_test(nobody_but_the_keeper_writes_states),
         cmocka_unit_test(what_a_worker_counts_the_keeper_reads),
         cmocka_unit_test(another_file_is_no_segment),

@@ -75,7 +75,7 @@ static void make_settings(struct table_settings *settings)
 
 static void make_example(struct example *example)
 {
-    const struct table_rules rules = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    const struct table_rules rules = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 
     *example = (struct example){
         .web = {replica_of("Server 1", 9001, 4), replica_of("Server 2", 9002, 0),
