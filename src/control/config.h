@@ -20,10 +20,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/view.h"
+#include "control/arena.h"
 #include "net/address.h"
 #include "proxy/table.h"
-
-#include "control/arena.h"
 
 #define CONFIG_PORT            5000               /* of the traffic, where nobody says another */
 #define CONFIG_COUNT_MAX       1000               /* replicas one service may be declared with */
