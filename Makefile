@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help native deps deps-test build up up-native image down restart logs clean check test test-long lint install bench bench-balance bench-heal profile bench-load experiments
+.PHONY: help native deps deps-test build up up-native image down restart logs clean check test test-long lint install bench bench-balance bench-heal profile bench-load experiments experiments-doc
 
 help:
 	@echo 'make up          builds and starts roost on port 5000, three sample replicas behind it'
@@ -18,6 +18,7 @@ help:
 	@echo 'make bench-balance  every hash scheme: look-up, build, change, memory'
 	@echo 'make bench-heal  how soon what dies or hangs is passed over and back; KILLS=20 HANGS=10'
 	@echo 'make experiments the course'"'"'s four, for real: build/experiments/report.html; OUT= elsewhere'
+	@echo 'make experiments-doc  the same, and docs/experiments.md with its pictures from it'
 	@echo 'make install     into PREFIX=/usr/local'
 	@echo 'make deps        what build and run need, from apt; make deps-test what the tests need'
 	@echo 'make clean       down, and forgets run/ and build/'
@@ -100,3 +101,6 @@ bench-load: build
 experiments: build
 	@tools/deps.sh experiments || true
 	@build/roost experiment all --out $(or $(OUT),build/experiments) $(if $(SEED),--seed $(SEED))
+
+experiments-doc: experiments
+	@/usr/bin/python3 tools/experiments_doc.py $(or $(OUT),build/experiments)

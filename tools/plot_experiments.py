@@ -615,7 +615,7 @@ def table(head, rows):
     return f'<div class="wide"><table><tr>{cells}</tr>{body}</table></div>'
 
 
-def table_a1(result):
+def rows_a1(result):
     def row(name, counts, rest):
         cv, peak = evenness(counts)
         return [name, " / ".join(number(n) for n in counts), percent(cv, 1), f"{peak:.2f}", rest]
@@ -626,10 +626,14 @@ def table_a1(result):
         f"p99 {result['p99_ms']:.1f} ms"
     )
     rows.append(row("measured here", list(result["counts"].values()), said))
-    return table(["", "counts over three replicas", "CV", "peak/average", "besides"], rows)
+    return ["", "counts over three replicas", "CV", "peak/average", "besides"], rows
 
 
-def table_a2(result):
+def table_a1(result):
+    return table(*rows_a1(result))
+
+
+def rows_a2(result):
     rows = []
     for step in result["steps"]:
         keys = [percent(step[name], 2) if name in step else "–" for name in ("moved", "minimum", "excess")]
@@ -641,7 +645,11 @@ def table_a2(result):
             ]
         )  # fmt: skip
     head = ["replicas", "average", "CV", "peak/average", "p", "requests/s", "p99 ms", "lost", "moved", "minimum", "excess"]
-    return table(head, rows)
+    return head, rows
+
+
+def table_a2(result):
+    return table(*rows_a2(result))
 
 
 def table_a3(result):
@@ -685,7 +693,7 @@ def table_a4(result):
     return table(head, rows)
 
 
-def table_mixed(result):
+def rows_mixed(result):
     rows = [
         [
             part["name"], f"{part['rate']:.0f}", number(part["requests"]), number(part["lost"]),
@@ -693,7 +701,11 @@ def table_mixed(result):
         ]
         for part in result["parts"]
     ]  # fmt: skip
-    return table(["requests of", "a second", "requests", "failed", "p50 ms", "p99 ms", "largest ms"], rows)
+    return ["requests of", "a second", "requests", "failed", "p50 ms", "p99 ms", "largest ms"], rows
+
+
+def table_mixed(result):
+    return table(*rows_mixed(result))
 
 
 def table_log(result):

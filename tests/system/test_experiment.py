@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from balancer import descendants, wait_until
+from balancer import ROOT, descendants, wait_until
 from experiment import experiment, experiment_begin, experiment_json
 
 REPLICAS = ["Server 1", "Server 2", "Server 3"]
@@ -179,6 +179,32 @@ def test_the_report_needs_no_other_file_and_has_the_published_figures(everything
         assert len(picture) <= 100_000
 
 
+def test_the_documentation_is_written_from_the_results(everything, tmp_path):
+    folder, _ = everything
+    if not list(folder.glob("*.png")):
+        pytest.skip("no matplotlib here")
+    page = tmp_path / "experiments.md"
+    page.write_text((ROOT / "docs" / "experiments.md").read_text(encoding="utf-8"))
+    for _ in range(2):
+        write_documentation(folder, tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert "`roost experiment all --quick --seed 4`" in text and str(folder) not in text
+    blocks = dict(re.findall(r"<!-- (\w+) -->\n(.*?)<!-- end -->\n", text, re.S))
+    assert list(blocks) == ["about", "a1", "a2", "a3", "a4", "mixed"]
+    counts = " / ".join(str(count) for count in result_of(everything, "a1")["counts"].values())
+    assert counts in blocks["a1"] and "8,436 / 471 / 1,093" in blocks["a1"]
+    for picture in re.findall(r"!\[.*?\]\((.*?)\)", text):
+        assert (tmp_path / picture).read_bytes() == (folder / Path(picture).name).read_bytes()
+    # The page in the tree is one that can be written anew, and was.
+    committed = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
+    assert not re.search(r"<!-- \w+ -->\n<!-- end -->", committed)
+
+
+def write_documentation(results, docs):
+    tool = ROOT / "tools" / "experiments_doc.py"
+    subprocess.run(["/usr/bin/python3", tool, results, docs], check=True)
+
+
 def test_every_axis_of_every_picture_is_named(everything, monkeypatch):
     plots = import_plots()
     if not plots.plt:
@@ -202,7 +228,7 @@ def test_every_axis_of_every_picture_is_named(everything, monkeypatch):
 
 
 def import_plots():
-    script = Path(__file__).resolve().parents[2] / "tools" / "plot_experiments.py"
+    script = ROOT / "tools" / "plot_experiments.py"
     spec = importlib.util.spec_from_file_location("plot_experiments", script)
     plots = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(plots)
@@ -212,7 +238,7 @@ def import_plots():
 def test_without_matplotlib_it_says_how_to_get_the_pictures(everything, tmp_path):
     """The plots are drawn by whatever `python3` finds: one that finds no matplotlib is -S with an
     empty search path."""
-    script = Path(__file__).resolve().parents[2] / "tools" / "plot_experiments.py"
+    script = ROOT / "tools" / "plot_experiments.py"
     (tmp_path / "a1.json").write_text(json.dumps(result_of(everything, "a1")))
     done = subprocess.run(
         ["/usr/bin/python3", "-S", "-E", str(script), str(tmp_path)], capture_output=True, text=True
