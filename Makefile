@@ -100,7 +100,8 @@ bench-load: build
 # Without matplotlib there are numbers and a report, and no pictures.
 experiments: build
 	@tools/deps.sh experiments || true
-	@build/roost experiment all --out $(or $(OUT),build/experiments) $(if $(SEED),--seed $(SEED))
+	@build/roost experiment all --out $(or $(OUT),build/experiments) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(filter docker,$(DRIVER)),--driver docker)
 
 experiments-doc: experiments
 	@/usr/bin/python3 tools/experiments_doc.py $(or $(OUT),build/experiments)

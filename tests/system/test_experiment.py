@@ -4,6 +4,7 @@ import base64
 import html
 import importlib.util
 import json
+import math
 import os
 import re
 import signal
@@ -20,6 +21,11 @@ from experiment import experiment, experiment_begin, experiment_json
 REPLICAS = ["Server 1", "Server 2", "Server 3"]
 
 
+def peak_by_chance(replicas, requests):
+    """4.5 deviations above the average of even shares."""
+    return 1 + 4.5 * math.sqrt((replicas - 1) / requests)
+
+
 def test_a1_counts_what_the_workers_counted_and_chance_explains_it():
     result = experiment_json("a1", "--seed", 1)
     assert result["requests"] == 10000 and result["lost"] == 0
@@ -31,6 +37,7 @@ def test_a1_counts_what_the_workers_counted_and_chance_explains_it():
     assert result["cv"] < 0.05
     average = 10000 / 3
     assert result["peak_to_average"] == pytest.approx(max(result["counts"].values()) / average)
+    assert result["peak_to_average"] <= peak_by_chance(3, 10000)
     deviation = (sum((n - average) ** 2 for n in result["counts"].values()) / 3) ** 0.5
     assert result["cv"] == pytest.approx(deviation / average, rel=1e-5)
     assert result["p50_ms"] <= result["p99_ms"] <= result["max_ms"]
@@ -73,6 +80,7 @@ def test_a2_moves_no_more_keys_than_the_newcomer_gets():
         assert step["average"] == pytest.approx(10000 / step["replicas"])
         assert step["chi2_p"] > 0.0001
         assert step["cv"] < 0.05
+        assert step["peak_to_average"] <= peak_by_chance(step["replicas"], 10000)
     for before, step in zip(steps, steps[1:]):
         gain = step["counts"][f"Server {step['replicas']}"] / 10000
         # What the requests say is what the library says, but for chance: 5 deviations.
@@ -147,6 +155,7 @@ def test_a4_has_every_scheme_and_every_pair_and_chance_explains_them(everything)
             assert sum(step["counts"].values()) == step["requests"]
             if step["chi2_p"] is not None:
                 assert step["as_placed"] == step["requests"], row
+                assert step["chi2_p"] > 0.0001, row
     # "i mod 512" with the assignment's own placement: 89.3 / 4.3 / 6.4 %.
     modulo = next(row for row in rows if (row["request_hash"], row["server_hash"]) == ("modulo", "quadratic"))
     three = next(step for step in modulo["steps"] if step["replicas"] == 3)
