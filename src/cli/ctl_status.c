@@ -15,6 +15,8 @@
 #define HOUR_S       3600
 #define DAY_S        86400
 #define SPAN_BYTES   32
+#define CLOCK_AT     11 /* in 2026-11-20T05:00:00.123Z */
+#define CLOCK_BYTES  8
 #define CLEAR_SCREEN "\033[H\033[2J"
 
 static json_int_t number_of(const json_t *object, const char *key)
@@ -124,10 +126,15 @@ static void add_usage(struct ctl_table *table, const json_t *replica)
 static void add_replica(struct ctl_table *table, const json_t *replica)
 {
     const json_t *share = json_object_get(replica, "share");
+    const json_t *until = json_object_get(replica, "ejected_until");
     bool is_drained = json_is_true(json_object_get(replica, "drained"));
 
     ctl_table_add(table, "%s", text_of(replica, "name"));
-    ctl_table_add(table, "%s%s", text_of(replica, "state"), is_drained ? ", drained" : "");
+    if (json_is_string(until))
+        ctl_table_add(table, "%s until %.*s", text_of(replica, "state"), CLOCK_BYTES,
+                      json_string_value(until) + CLOCK_AT);
+    else
+        ctl_table_add(table, "%s%s", text_of(replica, "state"), is_drained ? ", drained" : "");
     add_number(table, replica, "weight");
     if (share)
         ctl_table_add(table, "%.2f %%", PERCENT * json_real_value(share));

@@ -49,7 +49,7 @@ static bool is_panicking(const struct question *question)
         enum seat_state state = state_of(question, i);
 
         healthy += state == SEAT_UP || state == SEAT_WARMING;
-        down += state == SEAT_DOWN;
+        down += state == SEAT_DOWN || state == SEAT_EJECTED || state == SEAT_PROBATION;
     }
     return healthy * HEALTHY_PARTS < (healthy + down) * question->service->rules.panic_percent;
 }
@@ -89,6 +89,14 @@ static const char *obstacle(const struct question *question, unsigned member)
         if (!question->is_panicking)
             return "down";
         break;
+    case SEAT_EJECTED:
+        if (!question->is_panicking)
+            return "ejected";
+        break;
+    case SEAT_PROBATION:
+        if (!question->is_panicking)
+            return "on probation, one request at a time";
+        break;
     case SEAT_STARTING:
         return "starting";
     case SEAT_DRAINING:
@@ -107,8 +115,7 @@ static bool is_there(const struct question *question, unsigned member)
 {
     enum seat_state state = state_of(question, member);
 
-    return state == SEAT_UP || state == SEAT_WARMING ||
-           (state == SEAT_DOWN && question->is_panicking);
+    return segments_is_running(state) || (state == SEAT_DOWN && question->is_panicking);
 }
 
 static const char *state_name(const struct question *question, unsigned member)
@@ -116,7 +123,7 @@ static const char *state_name(const struct question *question, unsigned member)
     const char *name = replica_at(question, member)->name;
     const struct crew_member *at = crew_find((struct crew *)question->crew, name);
 
-    return at ? replica_state_name(at->replica->state) : "gone";
+    return at ? outlier_watch_state_name(at->replica) : "gone";
 }
 
 /* The ranks; `chosen` is the one that gets the key, BALANCE_NONE where none does. */

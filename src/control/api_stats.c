@@ -43,7 +43,7 @@ static json_t *member_json(const struct crew_member *member, double share)
 
     crew_count(member, &counts);
     return json_pack("{s:s, s:s, s:I, s:f, s:I, s:I, s:o, s:o, s:i}", "name", member->name, "state",
-                     replica_state_name(member->replica->state), "requests",
+                     outlier_watch_state_name(member->replica), "requests",
                      (json_int_t)counts.requests, "share", share, "in_flight",
                      (json_int_t)counts.in_flight, "failures", (json_int_t)counts.failures,
                      "p50_ms", in_ms(&counts, MEDIAN_PERMILLE), "p99_ms",

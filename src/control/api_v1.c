@@ -210,10 +210,35 @@ static void set_usage(json_t *json, const struct replica_usage *usage)
         is_known ? json_integer((json_int_t)usage->memory_bytes) : json_null());
 }
 
+/* A moment of the monotonic clock as people write it. */
+static json_t *moment(uint64_t us)
+{
+    uint64_t now_us = clock_now_us();
+    uint64_t wall_ms = clock_wall_ms();
+    char text[CLOCK_TEXT_BYTES];
+
+    clock_to_text(us > now_us ? wall_ms + (us - now_us) / CLOCK_US_PER_MS
+                              : wall_ms - (now_us - us) / CLOCK_US_PER_MS,
+                  text);
+    return json_string(text);
+}
+
+static void set_state(json_t *json, const struct replica *replica)
+{
+    const struct outlier *outlier = outlier_watch_of(replica);
+    bool is_ejected = outlier && outlier->state == OUTLIER_EJECTED;
+    char since[CLOCK_TEXT_BYTES];
+
+    clock_to_text(replica->since_wall_ms, since);
+    set(json, "state", json_string(outlier_watch_state_name(replica)));
+    set(json, "since", outlier ? moment(outlier->since_us) : json_string(since));
+    set(json, "reason", text_or_null(outlier ? outlier->why : replica->why));
+    set(json, "ejected_until", is_ejected ? moment(outlier->until_us) : json_null());
+}
+
 json_t *api_v1_replica_json(const struct replica *replica)
 {
     char address[ADDRESS_TEXT_BYTES] = "";
-    char since[CLOCK_TEXT_BYTES];
     bool waits = replica->state == REPLICA_DEAD || replica->state == REPLICA_PARKED;
     uint64_t now_us = clock_now_us();
     uint64_t next_us = replica->next_start_us > now_us ? replica->next_start_us - now_us : 0;
@@ -221,12 +246,9 @@ json_t *api_v1_replica_json(const struct replica *replica)
 
     if (replica->address.size)
         address_to_text(&replica->address, address);
-    clock_to_text(replica->since_wall_ms, since);
     set(json, "name", json_string(replica->name));
     set(json, "service", json_string(replica->plan->service));
-    set(json, "state", json_string(replica_state_name(replica->state)));
-    set(json, "since", json_string(since));
-    set(json, "reason", text_or_null(replica->why));
+    set_state(json, replica);
     set(json, "address", text_or_null(address));
     set(json, "pid", replica->pid ? json_integer(replica->pid) : json_null());
     set(json, "incarnation", json_integer(replica->incarnation));

@@ -21,6 +21,8 @@
 #include "base/log.h"
 #include "base/view.h"
 #include "control/arena.h"
+#include "control/config_note.h"
+#include "control/outlier.h"
 #include "net/address.h"
 #include "proxy/table.h"
 
@@ -38,7 +40,6 @@
 #define CONFIG_TOKEN_BYTES_MAX 512
 #define CONFIG_SETTINGS_MAX    32
 #define CONFIG_FILE_BYTES_MAX  (1u << 20)
-#define CONFIG_NOTES_MAX       20
 #define CONFIG_OFF             UINT32_MAX /* a number that was written as `off` */
 #define CONFIG_UNLIMITED       UINT64_MAX /* a size that was written as `unlimited` */
 
@@ -223,6 +224,7 @@ struct config_service {
     struct config_health health;
     struct config_timeouts timeouts;
     struct config_retries retries;
+    struct outlier_rules outlier;
     bool expose_replica;
     uint32_t hold_ms; /* 0: off */
 };
@@ -247,20 +249,6 @@ struct config {
     bool leaves_replicas; /* do not stop them when we stop */
 
     struct arena memory; /* everything above lives here */
-};
-
-/* One thing to say about a configuration, a whole sentence with its place. */
-struct config_note {
-    bool is_error; /* else a warning */
-    struct error sentence;
-};
-
-/* What a load found. Owner: the caller; plain memory. */
-struct config_notes {
-    unsigned count;
-    unsigned errors; /* of all, also those that did not fit */
-    unsigned warnings;
-    struct config_note items[CONFIG_NOTES_MAX];
 };
 
 /* What stood on the command line. Owner: the caller; points into argv. */

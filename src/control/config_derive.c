@@ -354,6 +354,18 @@ static void check_addresses(struct config_loading *loading, unsigned index)
     }
 }
 
+static void check_outlier(struct config_loading *loading, unsigned index)
+{
+    const struct outlier_rules *outlier = &loading->config->services[index].outlier;
+    char path[CONFIG_PATH_BYTES];
+
+    snprintf(path, sizeof(path), "services[%u].outlier.most", index);
+    if (outlier->most_ms < outlier->base_ms)
+        config_loading_note_path(loading, true, path,
+                                 "it is shorter than \"base\" (%u ms): found %u ms",
+                                 outlier->base_ms, outlier->most_ms);
+}
+
 static void check_services(struct config_loading *loading)
 {
     const struct config *config = loading->config;
@@ -366,6 +378,7 @@ static void check_services(struct config_loading *loading)
         check_balance(loading, i);
         check_names(loading, i);
         check_addresses(loading, i);
+        check_outlier(loading, i);
         total += service->replicas.driver == CONFIG_DRIVER_STATIC
                      ? service->replicas.addresses.count
                      : service->replicas.count;

@@ -20,6 +20,8 @@ void counts_add_seat(struct counts_seat *sum, const struct count_segment *segmen
     sum->requests += SEGMENTS_READ(more->requests);
     sum->failures += SEGMENTS_READ(more->failures);
     sum->not_found += SEGMENTS_READ(more->not_found);
+    sum->bad += SEGMENTS_READ(more->bad);
+    sum->good += SEGMENTS_READ(more->good);
     sum->in_flight += SEGMENTS_READ(more->in_flight);
     for (unsigned i = 0; i < COUNT_BUCKETS; i++)
         sum->latency[i] += SEGMENTS_READ(more->latency[i]);
@@ -46,6 +48,8 @@ void counts_subtract(struct counts_seat *now, const struct counts_seat *before)
     now->requests = less(now->requests, before->requests);
     now->failures = less(now->failures, before->failures);
     now->not_found = less(now->not_found, before->not_found);
+    now->bad = less(now->bad, before->bad);
+    now->good = less(now->good, before->good);
     for (unsigned i = 0; i < COUNT_BUCKETS; i++)
         now->latency[i] = less(now->latency[i], before->latency[i]);
 }

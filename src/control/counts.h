@@ -14,6 +14,8 @@ struct counts_seat {
     uint64_t requests;
     uint64_t failures;
     uint64_t not_found;
+    uint64_t bad; /* see proxy/segments.h */
+    uint64_t good;
     uint64_t in_flight;
     uint64_t latency[COUNT_BUCKETS];
 };

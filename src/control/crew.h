@@ -46,6 +46,8 @@ struct crew_member {
     uint32_t weight;
     uint32_t id;                 /* in `classic`: the smallest free one at its birth */
     struct counts_seat baseline; /* what others had counted in its seat before */
+    struct outlier outlier;      /* what its answers say; control/outlier_watch.h writes it ... */
+    uint32_t judged;             /* ... of this incarnation; 0: of none yet */
 };
 
 /* How a call ended: 0, or a negative errno with its sentence. `names` are those that were added or
@@ -115,6 +117,7 @@ struct crew {
     struct balance_builder *builder; /* of the placement; NULL: none was asked for yet */
     struct handoff handoff;          /* who owned what before the last change */
     uint64_t placed;                 /* first epoch in which keys are placed as they are now */
+    uint64_t window_us;              /* when its replicas' speed was last compared */
     bool is_placed;                  /* the builder knows the members as they are */
     bool is_redeclared;              /* it began with another declaration than the one remembered */
 };

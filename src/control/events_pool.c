@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "balance/balance_plan.h"
+#include "control/outlier_watch.h"
 
 #define WHAT_BYTES 40
 
@@ -145,6 +146,39 @@ void events_pool_publish(struct events_pool *pool, const struct crew *crews,
     }
 }
 
+/* States are not in the table, and what comes back has its old name: nothing moves. The digest
+ * proves it. */
+static void set_unmoved(const struct events_pool *pool, json_t *json)
+{
+    set(json, "moved", json_integer(0));
+    set(json, "minimum", json_integer(0));
+    set(json, "excess", json_integer(0));
+    set_table(pool, json);
+}
+
+void events_pool_outlier(struct events_pool *pool, const struct replica *replica,
+                         const struct outlier *outlier, enum outlier_action action,
+                         const char *before)
+{
+    static const char *const whats[] = {
+        [OUTLIER_EJECT] = "replica.ejected",
+        [OUTLIER_TRY] = "replica.probation",
+        [OUTLIER_RESTORE] = "replica.restored",
+    };
+    const char *cause = outlier->why[0] ? outlier->why : NULL;
+    json_t *json =
+        json_pack("{s:s, s:s, s:[s], s:s, s:s, s:s?, s:i, s:i}", "who", "roost", "service",
+                  replica->plan->service, "replicas", replica->name, "state",
+                  outlier_watch_state_name(replica), "before", before, "cause", cause,
+                  "incarnation", (int)replica->incarnation, "ejections", (int)outlier->ejections);
+
+    if (action == OUTLIER_EJECT)
+        set(json, "ejected_ms",
+            json_integer((json_int_t)((outlier->until_us - outlier->since_us) / CLOCK_US_PER_MS)));
+    set_unmoved(pool, json);
+    events_add(pool->events, whats[action], json);
+}
+
 void events_pool_state(struct events_pool *pool, const struct replica *replica,
                        enum replica_state before)
 {
@@ -160,12 +194,7 @@ void events_pool_state(struct events_pool *pool, const struct replica *replica,
         return;
     if (replica->state == REPLICA_UP && before == REPLICA_READY && replica->healed_us)
         set(json, "healed_ms", json_integer((json_int_t)(replica->healed_us / CLOCK_US_PER_MS)));
-    /* States are not in the table, and what comes back has its old name: nothing moves. The digest
-     * proves it. */
-    set(json, "moved", json_integer(0));
-    set(json, "minimum", json_integer(0));
-    set(json, "excess", json_integer(0));
-    set_table(pool, json);
+    set_unmoved(pool, json);
     snprintf(what, sizeof(what), "replica.%s", replica_state_name(replica->state));
     events_add(pool->events, what, json);
 }

@@ -11,6 +11,7 @@
 
 #include "control/crew.h"
 #include "control/events.h"
+#include "control/outlier.h"
 
 struct events_pool {
     struct events *events;
@@ -34,3 +35,8 @@ void events_pool_publish(struct events_pool *pool, const struct crew *crews,
 /* A replica was `before` and is replica->state now. */
 void events_pool_state(struct events_pool *pool, const struct replica *replica,
                        enum replica_state before);
+
+/* A replica that was `before` has been ejected, is tried again or is back. */
+void events_pool_outlier(struct events_pool *pool, const struct replica *replica,
+                         const struct outlier *outlier, enum outlier_action action,
+                         const char *before);

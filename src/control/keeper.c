@@ -59,6 +59,7 @@ static void on_workers_ready(void *owner)
     struct keeper *keeper = owner;
 
     keeper->phase = KEEPER_SERVING;
+    outlier_watch_configure(&keeper->outliers);
     timer_stop(&keeper->start_limit);
     for (unsigned i = 0; i < keeper->config->service_count; i++)
         crew_open(&keeper->crews[i]);
@@ -415,6 +416,7 @@ static void init_parts(struct keeper *keeper)
     events_pool_init(&keeper->pool_events, &keeper->events, config->service_count);
     api_init(&keeper->api, keeper, &keeper->socks, &rules);
     tick_init(&keeper->tick, config, keeper->states, &keeper->supervisor, &keeper->workers);
+    outlier_watch_init(&keeper->outliers, keeper);
     ready_init(&keeper->look, on_look);
     timer_init(&keeper->start_limit, on_start_limit);
     timer_init(&keeper->look_again, on_look_again);
@@ -480,6 +482,7 @@ static void finish_parts(struct keeper *keeper)
     timer_stop(&keeper->start_limit);
     timer_stop(&keeper->look_again);
     tick_finish(&keeper->tick);
+    outlier_watch_finish(&keeper->outliers);
     ready_cancel(&keeper->look);
     if (keeper->phase >= KEEPER_DRAINING)
         takeover_kill(&keeper->takeover);

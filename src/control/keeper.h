@@ -17,6 +17,7 @@
 #include "control/folder.h"
 #include "control/listeners.h"
 #include "control/lookup.h"
+#include "control/outlier_watch.h"
 #include "control/picture.h"
 #include "control/publish.h"
 #include "control/reload.h"
@@ -55,6 +56,7 @@ struct keeper {
     struct picture picture;
     struct reload reload;
     struct tick tick;
+    struct outlier_watch outliers;
     struct events events;
     struct events_pool pool_events;
     struct state *state;

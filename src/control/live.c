@@ -51,16 +51,18 @@ static void set_state(struct state_segment *states, const struct replica *replic
 static void on_state(void *owner, struct replica *replica, enum replica_state before)
 {
     struct keeper *keeper = owner;
-    enum seat_state state = live_seat_state(replica->state);
+    enum seat_state state = outlier_watch_seat_state(replica);
     bool is_back;
 
+    outlier_watch_begin(&keeper->outliers, replica);
     if (replica->state == REPLICA_WARMING)
         tick_warm(&keeper->tick, replica);
     set_state(keeper->states, replica, state);
     events_pool_state(&keeper->pool_events, replica, before);
     /* One that is back may be waited for (proxy/hold.h). */
     is_back = replica->restarts > 0 && (state == SEAT_UP || state == SEAT_WARMING);
-    if (state == SEAT_DOWN || state == SEAT_DEAD || is_back)
+    /* One that is up again may end a panic. */
+    if (state == SEAT_DOWN || state == SEAT_DEAD || is_back || before == REPLICA_DOWN)
         workers_look(&keeper->workers);
     keeper_look(keeper);
 }

@@ -169,6 +169,7 @@ static void use(struct keeper *keeper, const struct config *config, unsigned wor
         keeper->crews[i].config = &config->services[i];
     }
     tick_configure(&keeper->tick, config);
+    outlier_watch_configure(&keeper->outliers);
 }
 
 static void remember_addresses(struct reload *reload)

@@ -22,6 +22,7 @@ static const char *const changeable[] = {
     "services[].balance.bound",
     "services[].timeouts.",
     "services[].retries.",
+    "services[].outlier.",
     "services[].expose-replica",
     "services[].hold",
 };

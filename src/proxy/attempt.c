@@ -40,7 +40,8 @@ bool attempt_lost_its_replica(const struct exchange *x)
 {
     enum seat_state state = segments_state(x->proxy->states, x->seat, x->incarnation);
 
-    return !x->is_link && state != SEAT_UP && state != SEAT_WARMING;
+    /* One that was down already was asked in a panic: its end is no news. */
+    return !x->is_link && !segments_is_running(state) && state != x->picked;
 }
 
 bool attempt_awaits_verdict(const struct exchange *x)

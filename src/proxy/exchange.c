@@ -160,6 +160,7 @@ static enum exchange_step step_pick(struct exchange *x)
         return EXCHANGE_RETRY;
     x->seat = pick.replica->seat;
     x->incarnation = pick.replica->incarnation;
+    x->picked = (uint8_t)segments_state(x->proxy->states, x->seat, x->incarnation);
     x->slot = pick.slot;
     x->rank = pick.rank;
     x->why = hold_why(x, pick.rank, pick.why);
@@ -246,6 +247,9 @@ static void count_attempt(struct exchange *x)
         return;
     proxy_count_in_flight(x->proxy, x->seat, 1);
     x->is_counted = true;
+    x->is_trial = x->picked == SEAT_PROBATION;
+    if (x->is_trial)
+        x->proxy->seats[x->seat].trials++;
 }
 
 static enum exchange_step step_connect(struct exchange *x)
@@ -435,6 +439,7 @@ static void begin_answer(struct exchange *x)
     x->status = head->status;
     x->first_byte_us = x->proxy->loop->now_us;
     body_release_held(x);
+    record_answer(x);
     if (!x->is_link)
         proxy_clear_seat(x->proxy, x->seat);
     if (compat_replaces(x, head))
@@ -602,6 +607,7 @@ static void on_client_end(struct stream *stream, const struct field *trailers, u
     struct exchange *x = stream->holder;
 
     x->is_request_whole = true;
+    x->whole_us = x->proxy->loop->now_us;
     body_end_request(x, trailers, count);
     if (x->step == EXCHANGE_AWAIT)
         await_progress(x);

@@ -44,6 +44,12 @@ static const char *state_obstacle(const struct proxy *proxy, unsigned service,
         return is_warm_for(proxy, replica->seat, hash) ? NULL : "owner is warming";
     case SEAT_DOWN:
         return proxy->services[service].is_panicking ? NULL : "owner is down";
+    case SEAT_EJECTED:
+        return proxy->services[service].is_panicking ? NULL : "owner is ejected";
+    case SEAT_PROBATION:
+        return proxy->services[service].is_panicking || !proxy->seats[replica->seat].trials
+                   ? NULL
+                   : "owner is on probation";
     case SEAT_STARTING:
         return "owner is starting";
     case SEAT_DRAINING:
@@ -76,7 +82,7 @@ static bool may_use(void *context, unsigned member)
     return !pick_obstacle(search->proxy, search->service, member, search->hash, search->tried);
 }
 
-/* Everybody who may be used is warming up or over the bound: better one of them than nobody. */
+/* Everybody else is warming up, over the bound or ejected: better one of them than nobody. */
 static bool may_use_at_need(void *context, unsigned member)
 {
     const struct search *search = context;
@@ -84,7 +90,7 @@ static bool may_use_at_need(void *context, unsigned member)
     const struct table_replica *replica =
         table_replicas(proxy->table, table_services(proxy->table) + search->service) + member;
     enum seat_state state = segments_state(proxy->states, replica->seat, replica->incarnation);
-    bool is_there = state == SEAT_UP || state == SEAT_WARMING ||
+    bool is_there = segments_is_running(state) ||
                     (state == SEAT_DOWN && proxy->services[search->service].is_panicking);
 
     return is_there && proxy->seats[replica->seat].skip_until_us <= proxy->loop->now_us &&

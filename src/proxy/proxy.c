@@ -135,7 +135,7 @@ static void update_panic(struct proxy *proxy, unsigned number)
         enum seat_state state = segments_state(proxy->states, replica->seat, replica->incarnation);
 
         healthy += state == SEAT_UP || state == SEAT_WARMING;
-        down += state == SEAT_DOWN;
+        down += state == SEAT_DOWN || state == SEAT_EJECTED || state == SEAT_PROBATION;
     }
     proxy->services[number].is_panicking =
         healthy * PANIC_PERCENT_OF < (healthy + down) * service->rules.panic_percent;

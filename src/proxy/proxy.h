@@ -42,8 +42,9 @@ struct proxy_seat {
     uint32_t incarnation;   /* of the table in force; 0: not in it */
     uint16_t service;       /* its place in the table */
     uint16_t member;
-    uint16_t held; /* requests that wait for it, see proxy/hold.h */
-    uint8_t state; /* enum seat_state as last seen */
+    uint16_t held;   /* requests that wait for it, see proxy/hold.h */
+    uint16_t trials; /* requests it is tried with, while on probation */
+    uint8_t state;   /* enum seat_state as last seen */
 };
 
 /* Of a service, in the order of the table. */

@@ -10,6 +10,50 @@ void record_begin(struct exchange *x)
     SEGMENTS_ADD(counts->in_flight, 1);
 }
 
+/* What a replica says of itself when it is broken. Any other status is an answer. */
+static bool is_bad(uint16_t status)
+{
+    return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/* A replica on probation may be tried with another one. */
+static void end_trial(struct exchange *x)
+{
+    struct proxy_seat *seat = &x->proxy->seats[x->seat];
+
+    if (x->is_trial && seat->incarnation == x->incarnation && seat->trials)
+        seat->trials--;
+    x->is_trial = false;
+}
+
+/* The time that only the replica took: a client that is slow to send is not its fault. */
+static void count_wait(const struct exchange *x, struct count_seat *seat)
+{
+    uint64_t from_us = x->whole_us > x->attempt_us ? x->whole_us : x->attempt_us;
+
+    if (x->is_request_whole)
+        SEGMENTS_ADD(seat->wait[segments_bucket(x->first_byte_us - from_us)], 1);
+}
+
+void record_answer(struct exchange *x)
+{
+    struct count_seat *seat = &x->proxy->counts->seats[x->seat];
+
+    if (!x->is_counted)
+        return;
+    end_trial(x);
+    count_wait(x, seat);
+    if (is_bad(x->replica_status)) {
+        SEGMENTS_ADD(seat->bad, 1);
+        SEGMENTS_ADD(seat->bad_run, 1);
+        return;
+    }
+    SEGMENTS_ADD(seat->good, 1);
+    SEGMENTS_SET(seat->good_us, x->first_byte_us);
+    if (UNLIKELY(SEGMENTS_READ(seat->bad_run)))
+        SEGMENTS_SET(seat->bad_run, 0);
+}
+
 void record_end_attempt(struct exchange *x, bool is_well)
 {
     struct count_seat *seat = &x->proxy->counts->seats[x->seat];
@@ -20,6 +64,7 @@ void record_end_attempt(struct exchange *x, bool is_well)
     if (!x->is_counted)
         return;
     x->is_counted = false;
+    end_trial(x);
     proxy_count_in_flight(x->proxy, x->seat, -1);
     if (!is_well) {
         SEGMENTS_ADD(seat->failures, 1);

@@ -6,6 +6,9 @@
 /* A request has begun. */
 void record_begin(struct exchange *x);
 
+/* The head of a replica's own answer is here: counts what is judged by it, once an attempt. */
+void record_answer(struct exchange *x);
+
 /* An attempt is over: counts it at its replica. `is_well`: the replica did nothing wrong. Once an
  * attempt. */
 void record_end_attempt(struct exchange *x, bool is_well);

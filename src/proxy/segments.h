@@ -11,6 +11,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -24,10 +25,12 @@ enum seat_state {
     SEAT_EMPTY,
     SEAT_STARTING, /* never gets traffic */
     SEAT_UP,
-    SEAT_WARMING,  /* gets a share of its own slots */
-    SEAT_DOWN,     /* a probe's verdict: ignored in a panic */
-    SEAT_DRAINING, /* never gets new traffic */
-    SEAT_DEAD,     /* gone, refused or parked: never gets traffic */
+    SEAT_WARMING,   /* gets a share of its own slots */
+    SEAT_DOWN,      /* a probe's verdict: ignored in a panic */
+    SEAT_DRAINING,  /* never gets new traffic */
+    SEAT_DEAD,      /* gone, refused or parked: never gets traffic */
+    SEAT_EJECTED,   /* its answers were bad: ignored in a panic, and where nobody else is left */
+    SEAT_PROBATION, /* was ejected: each worker tries it with one request at a time */
 };
 
 /* Beside SEAT_STARTING and SEAT_DEAD: the replica of this seat is being healed and expected back
@@ -61,6 +64,11 @@ struct count_seat {
     _Atomic uint64_t not_found; /* answers 404, whatever the client was told */
     _Atomic uint32_t in_flight;
     _Atomic uint32_t latency[COUNT_BUCKETS];
+    _Atomic uint64_t bad;     /* answers 500, 502, 503 and 504 of its own; counted at their heads */
+    _Atomic uint64_t good;    /* any others */
+    _Atomic uint64_t good_us; /* when the last of those came, monotonic */
+    _Atomic uint32_t bad_run; /* bad ones since then */
+    _Atomic uint32_t wait[COUNT_BUCKETS]; /* from a request's last byte to its answer's first */
 };
 
 struct count_segment {
@@ -127,6 +135,13 @@ static inline enum seat_state segments_state(const struct state_segment *segment
 static inline bool segments_is_returning(const struct state_segment *segment, uint32_t seat)
 {
     return atomic_load_explicit(&segment->seats[seat].word, memory_order_relaxed) & SEAT_RETURNS;
+}
+
+/* Runs and is not on its way out; whether it gets traffic is another question. */
+static inline bool segments_is_running(enum seat_state state)
+{
+    return state == SEAT_UP || state == SEAT_WARMING || state == SEAT_EJECTED ||
+           state == SEAT_PROBATION;
 }
 
 /* The writer's own counting: no other writer, so no locked instruction. */

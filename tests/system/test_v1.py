@@ -12,9 +12,10 @@ import pytest
 from balancer import wait_until
 
 REPLICA = {
-    "name", "service", "state", "since", "reason", "address", "pid", "incarnation", "restarts",
-    "next_start_ms", "healed_ms", "cpu_percent", "cpu_s", "memory_bytes", "weight", "drained",
-    "share", "in_flight", "requests", "failures", "p50_ms", "p99_ms",
+    "name", "service", "state", "since", "reason", "ejected_until", "address", "pid",
+    "incarnation", "restarts", "next_start_ms", "healed_ms", "cpu_percent", "cpu_s",
+    "memory_bytes", "weight", "drained", "share", "in_flight", "requests", "failures", "p50_ms",
+    "p99_ms",
 }  # fmt: skip
 ONE_REPLICA = "services: [{name: web, replicas: {driver: process, count: 1}}]\n"
 TWO_SERVICES = """

@@ -285,6 +285,14 @@ static void the_token_is_the_first_line_of_its_file(void **state)
     any_config_expect_error(text, NULL, sentence);
 }
 
+static void the_longest_ejection_is_no_shorter_than_the_first(void **state)
+{
+    (void)state;
+    any_config_expect_error("services: [{outlier: {base: 2s, most: 1s}}]", NULL,
+                            "any.yaml:1:39: services[0].outlier.most: it is shorter than \"base\" "
+                            "(2000 ms): found 1000 ms");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +313,7 @@ int main(void)
         cmocka_unit_test(all_services_share_the_limit_of_replicas),
         cmocka_unit_test(a_listener_names_services_that_are_there),
         cmocka_unit_test(the_state_is_kept_where_the_user_keeps_states),
+        cmocka_unit_test(the_longest_ejection_is_no_shorter_than_the_first),
         cmocka_unit_test(the_token_is_the_first_line_of_its_file),
     };
 

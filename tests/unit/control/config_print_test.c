@@ -112,9 +112,10 @@ static void randomize(const struct config_field *field, void *place)
 
 static bool is_free_number(const struct config_field *field)
 {
-    static const char *const tied[] = {"services[].replicas.count", "services[].balance.slots",
+    static const char *const tied[] = {"services[].replicas.count",  "services[].balance.slots",
                                        "services[].balance.virtual", "limits.replicas",
-                                       "services[].balance.bound"};
+                                       "services[].balance.bound",   "services[].outlier.base",
+                                       "services[].outlier.most"};
 
     if (field->type < CONFIG_INTEGER || field->type > CONFIG_PERCENT)
         return false;

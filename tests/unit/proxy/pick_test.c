@@ -48,7 +48,7 @@ static void each_obstacle_is_named_and_leads_to_the_next_rank(void **state)
     } rows[] = {
         {SEAT_STARTING, "owner is starting"}, {SEAT_DOWN, "owner is down"},
         {SEAT_DRAINING, "owner is draining"}, {SEAT_DEAD, "owner is dead"},
-        {SEAT_EMPTY, "owner is dead"},
+        {SEAT_EMPTY, "owner is dead"},        {SEAT_EJECTED, "owner is ejected"},
     };
     struct rig rig;
     const char *why;
@@ -96,6 +96,72 @@ static void one_that_refused_is_skipped_for_a_while_and_longer_each_time(void **
     proxy_skip_seat(&rig.proxy, rig.replicas[owner].seat);
     proxy_clear_seat(&rig.proxy, rig.replicas[owner].seat);
     assert_int_equal(pick_member(&rig, "k", &why), owner);
+    rig_stop(&rig);
+}
+
+static void one_on_probation_is_tried_with_one_request_at_a_time(void **state)
+{
+    struct rig rig;
+    const char *why;
+    unsigned owner;
+
+    (void)state;
+    rig_start(&rig, 5, TABLE_COMPAT_OFF);
+    owner = rank_of(&rig, "k", 0);
+    segments_set_state(rig.states, rig.replicas[owner].seat, 1, SEAT_PROBATION);
+    proxy_look(&rig.proxy);
+    assert_int_equal(pick_member(&rig, "k", &why), owner);
+    rig.proxy.seats[rig.replicas[owner].seat].trials = 1;
+    assert_int_equal(pick_member(&rig, "k", &why), rank_of(&rig, "k", 1));
+    assert_string_equal(why, "owner is on probation");
+    rig.proxy.seats[rig.replicas[owner].seat].trials = 0;
+    assert_int_equal(pick_member(&rig, "k", &why), owner);
+    rig_stop(&rig);
+}
+
+/* Its answers may be bad: they are better than none. */
+static void one_that_is_ejected_is_asked_where_nobody_else_is_left(void **state)
+{
+    struct rig rig;
+    const char *why;
+
+    (void)state;
+    rig_start(&rig, 2, TABLE_COMPAT_OFF);
+    segments_set_state(rig.states, rig.replicas[0].seat, 1, SEAT_EJECTED);
+    proxy_look(&rig.proxy);
+    assert_false(rig.proxy.services[0].is_panicking);
+    for (int i = 0; i < 20; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "key %d", i);
+        assert_int_equal(pick_member(&rig, key, &why), 1);
+    }
+    proxy_skip_seat(&rig.proxy, rig.replicas[1].seat);
+    assert_int_equal(pick_member(&rig, "k", &why), 0);
+    rig_stop(&rig);
+}
+
+static void in_a_panic_those_that_were_ejected_are_used_like_any(void **state)
+{
+    struct rig rig;
+    const char *why;
+
+    (void)state;
+    rig_start(&rig, 4, TABLE_COMPAT_OFF);
+    segments_set_state(rig.states, rig.replicas[0].seat, 1, SEAT_EJECTED);
+    segments_set_state(rig.states, rig.replicas[1].seat, 1, SEAT_PROBATION);
+    rig.proxy.seats[rig.replicas[1].seat].trials = 1;
+    proxy_look(&rig.proxy);
+    assert_false(rig.proxy.services[0].is_panicking);
+    segments_set_state(rig.states, rig.replicas[2].seat, 1, SEAT_DOWN);
+    proxy_look(&rig.proxy);
+    assert_true(rig.proxy.services[0].is_panicking);
+    for (int i = 0; i < 50; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "key %d", i);
+        assert_int_equal(pick_member(&rig, key, &why), rank_of(&rig, key, 0));
+    }
     rig_stop(&rig);
 }
 
@@ -216,6 +282,9 @@ int main(void)
         cmocka_unit_test(the_owner_gets_its_keys),
         cmocka_unit_test(each_obstacle_is_named_and_leads_to_the_next_rank),
         cmocka_unit_test(one_that_refused_is_skipped_for_a_while_and_longer_each_time),
+        cmocka_unit_test(one_on_probation_is_tried_with_one_request_at_a_time),
+        cmocka_unit_test(one_that_is_ejected_is_asked_where_nobody_else_is_left),
+        cmocka_unit_test(in_a_panic_those_that_were_ejected_are_used_like_any),
         cmocka_unit_test(in_a_panic_verdicts_of_probes_are_ignored),
         cmocka_unit_test(one_over_its_bound_spills_to_the_same_next_rank),
         cmocka_unit_test(what_other_workers_have_in_flight_counts_from_the_last_tick_on),
