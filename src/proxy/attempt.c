@@ -40,8 +40,8 @@ bool attempt_lost_its_replica(const struct exchange *x)
 {
     enum seat_state state = segments_state(x->proxy->states, x->seat, x->incarnation);
 
-    /* One that was down already was asked in a panic: its end is no news. */
-    return !x->is_link && !segments_is_running(state) && state != x->picked;
+    /* One that is only down may go on failing everybody, as may all of them: that is a storm. */
+    return !x->is_link && !segments_is_running(state) && state != SEAT_DOWN;
 }
 
 bool attempt_awaits_verdict(const struct exchange *x)

@@ -16,9 +16,8 @@ bool attempt_can_follow(const struct exchange *x);
 /* How long the keeper may take to say that a replica has died. */
 #define ATTEMPT_VERDICT_MS 50
 
-/* Did the replica of the last attempt go down or end while it was asked? What it held goes on
- * whatever the budget says: that is against storms, and here it is the replica's end that is to
- * blame. */
+/* Is the replica of the last attempt gone? What it held goes on whatever the budget says: that is
+ * against storms, and here it is the replica's end that is to blame. */
 bool attempt_lost_its_replica(const struct exchange *x);
 
 /* The budget is spent, but the replica may just have died: the keeper will say so at once, if so.

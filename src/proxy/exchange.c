@@ -160,7 +160,7 @@ static enum exchange_step step_pick(struct exchange *x)
         return EXCHANGE_RETRY;
     x->seat = pick.replica->seat;
     x->incarnation = pick.replica->incarnation;
-    x->picked = (uint8_t)segments_state(x->proxy->states, x->seat, x->incarnation);
+    x->is_trial = pick.is_trial;
     x->slot = pick.slot;
     x->rank = pick.rank;
     x->why = hold_why(x, pick.rank, pick.why);
@@ -247,7 +247,6 @@ static void count_attempt(struct exchange *x)
         return;
     proxy_count_in_flight(x->proxy, x->seat, 1);
     x->is_counted = true;
-    x->is_trial = x->picked == SEAT_PROBATION;
     if (x->is_trial)
         x->proxy->seats[x->seat].trials++;
 }
@@ -385,6 +384,8 @@ static enum exchange_step step_retry(struct exchange *x)
         if (!x->is_taken_back)
             proxy_take_retry(x->proxy);
         x->is_taken_back = false;
+        /* Of the wait for a verdict; what comes next has its own time. */
+        x->news.has_expired = false;
         return EXCHANGE_PICK;
     }
     if (attempt_awaits_verdict(x)) {

@@ -129,7 +129,6 @@ struct exchange {
     uint32_t incarnation;
     bool is_counted;   /* as in flight at that seat */
     bool is_trial;     /* as the one request that a replica on probation is tried with */
-    uint8_t picked;    /* enum seat_state of that replica when it was picked */
     uint64_t whole_us; /* when the request's end came */
     char replica[TABLE_NAME_BYTES];
     uint32_t slot;

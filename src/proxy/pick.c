@@ -125,5 +125,7 @@ int pick_replica(struct proxy *proxy, unsigned service, uint64_t hash,
     pick->member = member;
     pick->rank = rank;
     pick->slot = balance_slot(image, hash);
+    pick->is_trial = segments_state(proxy->states, pick->replica->seat,
+                                    pick->replica->incarnation) == SEAT_PROBATION;
     return 0;
 }

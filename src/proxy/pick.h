@@ -20,6 +20,7 @@ struct pick {
     unsigned member;
     unsigned rank; /* 0: the owner */
     uint32_t slot;
+    bool is_trial;   /* it is on probation */
     const char *why; /* "owner", or what kept the owner from it; a literal */
 };
 

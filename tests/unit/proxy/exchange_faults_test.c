@@ -1,5 +1,7 @@
 #include "rig.h"
 
+#include "proxy/attempt.h"
+
 static void assert_starts_with(const char *start)
 {
     if (strncmp(rig_text, start, strlen(start)) != 0)
@@ -429,6 +431,60 @@ static void a_dead_replica_that_says_nothing_costs_a_post_502_soon(void **state)
     clock_set(0);
 }
 
+/* It waited for the budget or a verdict; the time of that is not its next replica's. */
+static void a_retry_that_had_to_wait_for_its_token_waits_for_its_answer(void **state)
+{
+    uint64_t now_us = clock_now_us();
+    struct rig rig;
+    unsigned first;
+    unsigned second;
+    int replica;
+    int client;
+
+    (void)state;
+    clock_set(now_us);
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &first);
+    rig.proxy.budget_permille = 0;
+    close(replica);
+    rig_turns(&rig, 3);
+    rig.proxy.budget_permille = 1000;
+    pass(&rig, &now_us, ATTEMPT_VERDICT_MS + 20);
+    replica = rig_accept(&rig, &second);
+    assert_int_not_equal(first, second);
+    rig_receive(&rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
+    rig_send(replica, "HTTP/1.1 204 No Content\r\n\r\n");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "\r\n\r\n");
+    assert_starts_with("HTTP/1.1 204 ");
+    close(replica);
+    close(client);
+    rig_stop(&rig);
+    clock_set(0);
+}
+
+/* All are down and asked in a panic: that they fail is no news and costs tokens. */
+static void in_a_panic_no_retry_is_free(void **state)
+{
+    struct rig rig;
+    unsigned which;
+    int replica;
+    int client;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    for (unsigned i = 0; i < rig.count; i++)
+        segments_set_state(rig.states, rig.replicas[i].seat, 1, SEAT_DOWN);
+    proxy_look(&rig.proxy);
+    client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &which);
+    rig.proxy.budget_permille = 0;
+    close(replica);
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
+    assert_starts_with("HTTP/1.1 502 ");
+    assert_nobody_comes(&rig);
+    close(client);
+    rig_stop(&rig);
+}
+
 static void the_retry_budget_ends_retries_and_requests_fill_it_again(void **state)
 {
     struct rig rig;
@@ -597,6 +653,8 @@ int main(void)
         cmocka_unit_test(a_post_waits_for_a_replica_that_is_down_and_is_not_sent_twice),
         cmocka_unit_test(an_answer_that_came_before_its_replica_died_is_delivered),
         cmocka_unit_test(a_dead_replica_that_says_nothing_costs_a_post_502_soon),
+        cmocka_unit_test(a_retry_that_had_to_wait_for_its_token_waits_for_its_answer),
+        cmocka_unit_test(in_a_panic_no_retry_is_free),
         cmocka_unit_test(the_retry_budget_ends_retries_and_requests_fill_it_again),
         cmocka_unit_test(a_replica_that_refuses_is_skipped_for_longer_each_time),
         cmocka_unit_test(below_half_the_healthy_the_verdicts_of_probes_are_ignored),
