@@ -220,9 +220,11 @@ class Fixture:
     def owners(self):
         return self.balancer.on_control("GET", "/v1/ring?owners=true").json()["owners"]
 
-    def await_event(self, what, name, since):
+    def await_event(self, whats, name, since):
+        """When the first one of these came, rounded up."""
+
         def has_come(event):
-            is_it = event["what"] == what and name in event["replicas"]
+            is_it = event["what"] in whats and name in event["replicas"]
             # Its time is in whole milliseconds.
             return is_it and parse_ms(event["at"]) >= math.floor(since)
 
@@ -241,13 +243,15 @@ class Fixture:
         title = f"{self.kind.title}, {self.kind.kill_title}"
         began = wall_ms()
         self.kind.kill(self.balancer, name)
-        seen = self.await_event("replica.dead", name, began)
-        up = self.await_event("replica.up", name, began)
+        # A container is down as soon as its first process has ended, and dead by its Engine's word.
+        seen = self.await_event(("replica.down", "replica.dead"), name, began)
+        dead = self.await_event(("replica.dead",), name, began)
+        up = self.await_event(("replica.up",), name, began)
         self.up_since[name] = time.monotonic()
-        answered = self.await_answer(name, seen)
+        answered = self.await_answer(name, dead)
         self.note(f"{title}: the keeper has seen it", seen - began)
         # What it answers later is its successor's.
-        self.note_last_sent(title, self.requests.last_sent(name, began, up, seen), began)
+        self.note_last_sent(title, self.requests.last_sent(name, began, up, dead), began)
         self.note(f"{title}: it answers again", answered - began)
 
     def hang(self, name):
@@ -256,12 +260,12 @@ class Fixture:
         began = wall_ms()
         self.kind.hang(self.balancer, name)
         try:
-            seen = self.await_event("replica.down", name, began)
+            seen = self.await_event(("replica.down",), name, began)
             time.sleep(CALM_S)
         finally:
             woken = wall_ms()
             self.kind.wake(self.balancer, name)
-        self.await_event("replica.up", name, woken)
+        self.await_event(("replica.up",), name, woken)
         self.up_since[name] = time.monotonic()
         answered = self.await_answer(name, woken)
         self.note(f"{title}: the keeper has seen it", seen - began)
@@ -321,7 +325,17 @@ def time_rows(fixture):
         yield [title, str(len(values)), *(f"{figure:,.0f}" for figure in figures)]
 
 
-def report(fixtures, rate, said):
+def caution(load):
+    """A sentence where the processors had other work when it began."""
+    if load <= os.cpu_count():
+        return ""
+    return (
+        f"**The machine had other work during this run** (load average {load:.0f}): most of the "
+        "larger times are waiting for a processor.\n"
+    )
+
+
+def report(fixtures, rate, said, load):
     counts = [
         [
             fixture.kind.title,
@@ -334,24 +348,24 @@ def report(fixtures, rate, said):
     ]
     rows = [row for fixture in fixtures for row in time_rows(fixture)]
     head = ["milliseconds after the blow", "blows", "minimum", "median", "p99", "maximum"]
-    return "\n".join(
-        [
-            "# Healing, measured\n",
-            "Written by `make bench-heal`; nothing here is typed by hand. What the states mean is in "
-            "[operations](operations.md).\n",
-            f"{bench_report.hardware()}. {REPLICAS} replicas, {rate:,} GETs a second with drawn keys "
-            f"on loopback, the load generator on the same processors. {said}\n",
-            "The keeper's times are its events', the others the access log's, in whole milliseconds, "
-            f"and a replica is asked every {REPLICAS * 1000 / rate:g} ms on average. A request counts "
-            "as sent to the replica also where it was refused or cut off and went on to the slot's "
-            "next rank. A replica that hangs takes requests until two probes have missed; what it "
-            "holds is taken back then.\n",
-            bench_report.table(head, rows),
-            bench_report.table(
-                ["", "requests", "failed", "sent to another replica", "slots moved"], counts
-            ),
-        ]
+    parts = (
+        "# Healing, measured\n",
+        "Written by `make bench-heal`; nothing here is typed by hand. What the states mean is in "
+        "[operations](operations.md).\n",
+        f"{bench_report.hardware()}. {REPLICAS} replicas, {rate:,} GETs a second with drawn keys "
+        f"on loopback, the load generator on the same processors. {said}\n",
+        caution(load),
+        "The keeper's times are its events', the others the access log's, in whole milliseconds, "
+        f"and a replica is asked every {REPLICAS * 1000 / rate:g} ms on average. A request counts "
+        "as sent to the replica also where it was refused or cut off and went on to the slot's "
+        "next rank. A replica that hangs takes requests until two probes have missed; what it "
+        "holds is taken back then.\n",
+        bench_report.table(head, rows),
+        bench_report.table(
+            ["", "requests", "failed", "sent to another replica", "slots moved"], counts
+        ),
     )
+    return "\n".join(part for part in parts if part)
 
 
 def chosen_fixtures():
@@ -366,7 +380,7 @@ def main():
     kills, hangs = number("KILLS", 20, KILLS_MAX), number("HANGS", 10, KILLS_MAX)
     rate = number("RATE", 1000, 20000)
     wanted = chosen_fixtures()
-    fixtures, said = [], ""
+    fixtures, said, load = [], "", os.getloadavg()[0]
     # Ended from outside, what was started ends too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if "process" in wanted:
@@ -376,7 +390,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix="roost-heal-") as folder:
             containers, said = measure_containers(folder, kills, hangs, rate)
             fixtures += [containers] if containers else []
-    text = report(fixtures, rate, said)
+    text = report(fixtures, rate, said, load)
     print(text)
     if len(fixtures) == 2 and kills >= 20 and "--print" not in sys.argv:
         (ROOT / "docs" / "healing.md").write_text(text, encoding="utf-8")

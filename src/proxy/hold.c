@@ -96,7 +96,7 @@ static bool has_room(const struct proxy *proxy, uint32_t seat)
 
 static uint64_t verdict_us(const struct exchange *x)
 {
-    return x->held_from_us + ATTEMPT_VERDICT_MS * CLOCK_US_PER_MS;
+    return x->held_from_us + HOLD_VERDICT_MS * CLOCK_US_PER_MS;
 }
 
 /* Until when it waits as things are. */

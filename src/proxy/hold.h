@@ -16,6 +16,10 @@
 #define HOLD_REPLICA_MAX 256
 #define HOLD_MAX         1024
 
+/* So long after an owner was not reached it may turn out that it has died: the end of a container is
+ * told by its Engine, which takes its time. */
+#define HOLD_VERDICT_MS 150
+
 /*
  * May the request wait, and is its owner worth it? Then it is among those that are held, and its
  * timer runs: the step is EXCHANGE_HOLD from now on. A key that was drawn has no owner anybody

@@ -33,7 +33,7 @@ enum seat_state {
     SEAT_PROBATION, /* was ejected: each worker tries it with one request at a time */
 };
 
-/* Beside SEAT_STARTING and SEAT_DEAD: the replica of this seat is being healed and expected back
+/* Beside SEAT_STARTING, SEAT_DEAD and SEAT_DOWN: the replica of this seat is being healed and expected back
  * soon, whichever of its incarnations a table knows. */
 #define SEAT_RETURNS 0x80u
 
@@ -115,7 +115,7 @@ void segments_unmap_counts(const struct count_segment *segment);
 void segments_set_state(struct state_segment *segment, uint32_t seat, uint32_t incarnation,
                         enum seat_state state);
 
-/* The same of one that is being healed: starting or dead, and back soon. */
+/* The same of one that is being healed and back soon. */
 void segments_set_returning(struct state_segment *segment, uint32_t seat, uint32_t incarnation,
                             enum seat_state state);
 

@@ -218,6 +218,7 @@ static void lose_run(struct replica *replica)
     replica->usage = (struct replica_usage){.read_us = 0};
     replica->handle[0] = '\0';
     replica->is_adopted = false;
+    replica->is_ending = false;
     health_stop(&replica->health);
     timer_stop(&replica->timer);
     give_slot(replica);
@@ -317,6 +318,7 @@ static void on_ending(struct driver_run *run, const char *why)
     health_stop(&replica->health);
     timer_stop(&replica->timer);
     replica->down_us = now_of(replica);
+    replica->is_ending = true;
     become(replica, REPLICA_DOWN, why);
 }
 

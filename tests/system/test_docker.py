@@ -1,6 +1,7 @@
 """Replicas as containers of a real Docker Engine: healed, added, removed, and left alone when they
 are not ours."""
 
+import json
 import os
 import signal
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from balancer import wait_until
-from docker_engine import Load
+from docker_engine import IMAGE, Load
 from docker_fixtures import all_up, engine, heal, nothing_left, serve  # noqa: F401
 
 
@@ -35,6 +36,23 @@ def test_replicas_are_containers_made_of_what_was_declared(engine, serve):
 def test_a_container_removed_by_hand_is_back_too(engine, serve):
     roost = serve("--num-servers", 2)
     heal(engine, roost, "Server 1", "Server-1", 2, engine.remove)
+
+
+def test_gets_wait_for_their_killed_container(engine, start, tmp_path):
+    log = tmp_path / "access.log"
+    config = f"""
+compat: off
+log: {{access: {log}}}
+services: [{{name: web, hold: 30s, replicas: {{driver: docker, image: {IMAGE}, count: 3}}}}]
+"""
+    roost = start(config=config, environment=engine.environment)
+    with Load(roost.url + "/home", 200, "--keys", "random") as load:
+        heal(engine, roost, "Server 2", "Server-2", 3)
+    load.check()
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    homes = [line for line in lines if line["path"] == "/home"]
+    assert {line["rank"] for line in homes} == {0}
+    assert any(line.get("held_ms", 0) > 50 for line in homes)
 
 
 def test_what_containers_use_is_in_the_status(engine, serve):

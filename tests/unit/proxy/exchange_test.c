@@ -582,6 +582,50 @@ static void three_interleaved_streams_of_one_inbound_each_get_their_own_answer(v
     rig_stop(&rig);
 }
 
+/* Of three streams of one connection each waits for the owner by itself. */
+static void streams_wait_for_their_owner_each_by_itself(void **state)
+{
+    static const char get[] = "GET /0 HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n";
+    struct fake_stream streams[3];
+    struct rig rig;
+    unsigned which;
+    uint32_t seat;
+    int replica;
+
+    (void)state;
+    rig_start(&rig, 1, TABLE_COMPAT_OFF);
+    rig.rules.hold_ms = 60000;
+    rig_publish(&rig);
+    seat = rig.replicas[0].seat;
+    segments_set_returning(rig.states, seat, 1, SEAT_DEAD);
+    proxy_look(&rig.proxy);
+    for (int i = 0; i < 2; i++) {
+        fake_begin(&rig, &streams[i], get);
+        streams[i].stream.events->on_end(&streams[i].stream, NULL, 0);
+    }
+    fake_begin(&rig, &streams[2],
+               "POST /2 HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\nContent-Length: 0\r\n\r\n");
+    assert_true(streams[2].is_over);
+    assert_starts_with(streams[2].answer.data, "HTTP/1.1 503 ");
+    assert_int_equal(rig.proxy.held_count, 2);
+    streams[1].stream.events->on_reset(&streams[1].stream, STREAM_CLOSED, "the client went");
+    assert_int_equal(rig.proxy.held_count, 1);
+
+    rig.replicas[0].incarnation = 2;
+    rig_publish(&rig);
+    segments_set_state(rig.states, seat, 2, SEAT_UP);
+    proxy_look(&rig.proxy);
+    replica = rig_accept(&rig, &which);
+    rig_receive(&rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
+    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nzero");
+    fake_expect(&rig, &streams[0], "HTTP/1.1 200 OK|zero");
+    assert_int_equal(accept4(rig.listeners[0], NULL, NULL, SOCK_NONBLOCK), -1);
+    assert_int_equal(buffer_size(&streams[1].answer), 0);
+    buffer_finish(&streams[2].answer);
+    close(replica);
+    rig_stop(&rig);
+}
+
 static void a_stream_without_credit_stops_its_replica(void **state)
 {
     static char piece[64 * 1024];
@@ -642,6 +686,7 @@ int main(void)
         cmocka_unit_test(a_slow_reader_holds_the_sender_back),
         cmocka_unit_test(nothing_is_allocated_in_steady_state),
         cmocka_unit_test(three_interleaved_streams_of_one_inbound_each_get_their_own_answer),
+        cmocka_unit_test(streams_wait_for_their_owner_each_by_itself),
         cmocka_unit_test(a_stream_without_credit_stops_its_replica),
     };
 

@@ -1,6 +1,5 @@
 #include "rig.h"
 
-#include "proxy/attempt.h"
 #include "proxy/hold.h"
 
 #define START_US (1000 * CLOCK_US_PER_S)
@@ -234,7 +233,7 @@ static void an_owner_that_only_closed_an_idle_connection_is_asked_again(void **s
     client = ask(&pool, GET);
     replica = await_request(&pool, &which);
     close(replica);
-    pass_ms(&pool, ATTEMPT_VERDICT_MS + 30);
+    pass_ms(&pool, HOLD_VERDICT_MS + 30);
     assert_int_equal(0, waiting(&pool));
     replica = await_request(&pool, &which);
     assert_int_equal(pool.owner, which);
@@ -255,13 +254,13 @@ static void an_owner_that_refuses_is_waited_for_only_until_the_verdict_is_due(vo
     client = ask(&pool, GET);
     assert_int_equal(1, waiting(&pool));
     lose_owner(&pool);
-    pass_ms(&pool, ATTEMPT_VERDICT_MS + 50);
+    pass_ms(&pool, HOLD_VERDICT_MS + 50);
     assert_int_equal(1, waiting(&pool));
     publish_owner(&pool);
     confirm_owner(&pool);
     replica = await_request(&pool, &which);
     assert_int_equal(pool.owner, which);
-    answer(&pool, replica, client, "X-Roost-Held: 100\r\n");
+    answer(&pool, replica, client, "X-Roost-Held: 200\r\n");
     stop(&pool);
 }
 
