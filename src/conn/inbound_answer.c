@@ -180,7 +180,7 @@ static size_t queued(struct stream *stream)
 {
     struct inbound *inbound = from_stream(stream);
 
-    sock_flush(&inbound->sock);
+    sock_group_settle(inbound->sock.group);
     return sock_queued(&inbound->sock);
 }
 

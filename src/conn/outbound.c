@@ -699,7 +699,7 @@ static size_t queued(struct stream *stream)
 {
     struct outbound *outbound = from_stream(stream);
 
-    sock_flush(&outbound->sock);
+    sock_group_settle(outbound->sock.group);
     return sock_queued(&outbound->sock);
 }
 

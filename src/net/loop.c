@@ -17,6 +17,12 @@ static void settle(struct loop *loop)
         loop->on_settle(loop->settle_owner);
 }
 
+static void rest(struct loop *loop)
+{
+    if (loop->on_rest)
+        loop->on_rest(loop->settle_owner);
+}
+
 static void settle_after_timer(struct timer_wheel *wheel)
 {
     settle(CONTAINER_OF(wheel, struct loop, wheel));
@@ -111,8 +117,9 @@ void loop_turn(struct loop *loop, uint64_t most_us)
     loop->is_turning = true;
     if (loop->on_turn)
         loop->on_turn(loop->turn_owner);
-    /* Before waiting: also what was written outside of all turns. */
+    /* What was written outside of all turns. */
     settle(loop);
+    rest(loop);
     count = epoll_wait(loop->epoll_fd, events, LOOP_EVENTS_MAX, wait_ms(loop, most_us));
     if (count < 0 && errno != EINTR) {
         perror("epoll_wait");
@@ -123,6 +130,7 @@ void loop_turn(struct loop *loop, uint64_t most_us)
     deliver(loop, events, count);
     timer_wheel_run(&loop->wheel, loop->now_us);
     run_ready(loop);
+    rest(loop);
     dispose(loop);
     loop->is_turning = false;
 }

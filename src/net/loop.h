@@ -3,7 +3,8 @@
  * this turn, and the disposal of what ended in it.
  *
  * A turn: wait, read the clock once, deliver events, run due timers, run the ready list, dispose.
- * After each callback the loop calls its settle function, so that writes made in it leave together.
+ * After each callback the loop calls its settle function, so that writes made in it leave together,
+ * and before it waits its rest function, so that nothing is kept back any longer.
  * Owner: main of the process.
  */
 #pragma once
@@ -51,6 +52,7 @@ struct loop {
     struct list ready;
     struct garbage *garbage;
     loop_fn on_settle; /* after each callback; may be NULL */
+    loop_fn on_rest;   /* before disposal and before waiting; may be NULL */
     void *settle_owner;
     loop_fn on_turn; /* once a turn, before waiting; may be NULL */
     void *turn_owner;

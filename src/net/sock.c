@@ -13,11 +13,8 @@
 #include "base/descriptor.h"
 #include "base/memory.h"
 
-/* Pieces that are no more than this together are copied into one: that is cheaper than to have the
- * kernel take a list of them. */
-#define FLAT_BYTES_MAX 4096
-
 static void on_settle(void *owner);
+static void on_rest(void *owner);
 static void on_sock_events(struct watch *watch, uint32_t events);
 static void on_sock_ready(struct ready *ready);
 
@@ -26,14 +23,18 @@ void sock_group_init(struct sock_group *group, struct loop *loop, size_t queued_
     *group = (struct sock_group){.loop = loop, .queued_limit = queued_limit};
     group->receive = memory_allocate(SOCK_RECEIVE_BYTES);
     group->text = memory_allocate(SOCK_TEXT_BYTES);
+    held_init(&group->held);
     list_init(&group->starved);
     loop->on_settle = on_settle;
+    loop->on_rest = on_rest;
     loop->settle_owner = group;
 }
 
 void sock_group_finish(struct sock_group *group)
 {
     group->loop->on_settle = NULL;
+    group->loop->on_rest = NULL;
+    held_finish(&group->held);
     free(group->receive);
     free(group->text);
     group->receive = group->text = NULL;
@@ -132,44 +133,63 @@ static ssize_t send_pieces(struct sock *sock, struct iovec *pieces, int count)
     return errno == EAGAIN ? 0 : -errno;
 }
 
-/* The pieces in one, where they are small: bytes copied to `flat`, or 0. */
-static size_t flatten(const struct iovec *pieces, int count, char flat[FLAT_BYTES_MAX])
+static void send_now(struct sock *sock, struct iovec *pieces, int count)
 {
-    size_t size = 0;
+    ssize_t sent = send_pieces(sock, pieces, count);
 
-    for (int i = 0; i < count; i++) {
-        if (pieces[i].iov_len > FLAT_BYTES_MAX - size)
-            return 0;
-        memcpy(flat + size, pieces[i].iov_base, pieces[i].iov_len);
-        size += pieces[i].iov_len;
+    if (sent < 0) {
+        fail_writing(sock, (int)sent);
+        return;
     }
-    return size;
+    queue_rest(sock, pieces, count, (size_t)sent);
 }
 
-static ssize_t send_gathered(struct sock *sock, struct iovec *pieces, int count)
+/* Sends what waits for the end of the turn: before anything else of this sock is sent or held. */
+static void send_held(struct sock *sock)
 {
-    char flat[FLAT_BYTES_MAX];
-    struct iovec piece = {flat, count > 1 ? flatten(pieces, count, flat) : 0};
+    struct iovec piece;
+    struct view bytes;
 
-    return piece.iov_len ? send_pieces(sock, &piece, 1) : send_pieces(sock, pieces, count);
+    if (!sock->held)
+        return;
+    bytes = held_take(&sock->group->held, sock->held);
+    sock->held = 0;
+    piece = (struct iovec){(void *)bytes.data, bytes.size};
+    if (!sock->error)
+        send_now(sock, &piece, 1);
 }
 
+static void send_all_held(struct sock_group *group)
+{
+    struct sock *sock;
+
+    while ((sock = held_next(&group->held))) {
+        send_held(sock);
+        finish_shut(sock);
+    }
+}
+
+/* What was gathered for a sock: held where it is small, sent where it is not. */
 static void flush_group(struct sock_group *group)
 {
     struct sock *sock = group->gathering;
     int count = group->piece_count;
-    ssize_t sent;
 
     if (!sock)
         return;
     group->gathering = NULL;
     group->piece_count = 0;
-    sent = send_gathered(sock, group->pieces, count);
-    if (sent < 0) {
-        fail_writing(sock, (int)sent);
+    send_held(sock);
+    if (sock->error || buffer_size(&sock->queue)) {
+        queue_rest(sock, group->pieces, count, 0);
         return;
     }
-    queue_rest(sock, group->pieces, count, (size_t)sent);
+    if (group->held.count == HELD_MAX)
+        send_all_held(group);
+    sock->held = (uint8_t)held_add(&group->held, sock, group->pieces, count);
+    if (sock->held)
+        return;
+    send_now(sock, group->pieces, count);
     finish_shut(sock);
 }
 
@@ -179,6 +199,14 @@ static void on_settle(void *owner)
 
     flush_group(group);
     group->text_bytes = 0;
+}
+
+static void on_rest(void *owner)
+{
+    struct sock_group *group = owner;
+
+    flush_group(group);
+    send_all_held(group);
 }
 
 char *sock_text(struct sock_group *group, size_t size)
@@ -234,6 +262,15 @@ void sock_flush(struct sock *sock)
 {
     if (sock->group->gathering == sock)
         flush_group(sock->group);
+    if (!sock->held)
+        return;
+    send_held(sock);
+    finish_shut(sock);
+}
+
+static bool is_about_to_send(const struct sock *sock)
+{
+    return sock->group->gathering == sock || sock->held;
 }
 
 /* Sends what is queued, as far as the kernel takes it. */
@@ -260,7 +297,7 @@ void sock_shut(struct sock *sock)
     if (sock->wants_shut)
         return;
     sock->wants_shut = true;
-    if (sock->group->gathering != sock)
+    if (!is_about_to_send(sock))
         finish_shut(sock);
 }
 
@@ -402,7 +439,7 @@ static void establish(struct sock *sock)
     sock->is_connecting = false;
     if (sock->events->on_connected)
         sock->events->on_connected(sock);
-    if (!sock->is_closed && sock->group->gathering != sock)
+    if (!sock->is_closed && !is_about_to_send(sock))
         finish_shut(sock);
 }
 
@@ -576,6 +613,9 @@ static void release(struct sock *sock)
         group->gathering = NULL;
         group->piece_count = 0;
     }
+    if (sock->held)
+        held_take(&group->held, sock->held);
+    sock->held = 0;
     sock->is_closed = true;
     timer_stop(&sock->timer);
     ready_cancel(&sock->ready);

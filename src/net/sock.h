@@ -3,8 +3,9 @@
  *
  * What arrives is handed to the owner as a view into the one receive buffer of the group: the
  * owner uses it or keeps the rest in a buffer of its own; an idle connection holds no buffer.
- * What is written during one callback of the loop is gathered and leaves in one system call when
- * the callback returns: bytes given to sock_write() must stay where they are until then. What the
+ * What is written during one callback of the loop is gathered and leaves in one system call: bytes
+ * given to sock_write() must stay where they are until the callback returns. What is small is
+ * copied then and leaves at the end of the turn, with what the others have (net/held.h). What the
  * kernel does not take is copied into the queue of the sock.
  *
  * Registered once, edge-triggered. A sock does not call its owner from inside a call the owner
@@ -20,6 +21,7 @@
 
 #include "base/buffer.h"
 #include "net/address.h"
+#include "net/held.h"
 #include "net/loop.h"
 
 #define SOCK_RECEIVE_BYTES                                                                         \
@@ -69,6 +71,7 @@ struct sock_group {
     struct sock *gathering; /* whose pieces these are */
     struct iovec pieces[SOCK_GATHER_MAX];
     int piece_count;
+    struct held held;    /* small writes of this turn */
     size_t queued_bytes; /* of all socks together */
     size_t queued_limit; /* most of them: then only those are received from who feed nobody slow */
     struct list starved; /* socks that wait for queued_bytes to fall */
@@ -94,6 +97,7 @@ struct sock {
     uint32_t linger_owed; /* bytes not yet at the other side when its last round began */
     int error;            /* negative errno waiting to be told, or 0 */
     uint8_t linger_rounds;
+    uint8_t held; /* its write that waits for the end of the turn; 0: none */
     bool is_connecting : 1;
     bool is_registered : 1;
     bool is_unwatched : 1;     /* adopted, and not yet registered */
@@ -174,10 +178,11 @@ static inline void sock_set_events(struct sock *sock, const struct sock_events *
  */
 void sock_write(struct sock *sock, struct view bytes);
 
-/* Sends what was gathered at once, without waiting for the callback to return. */
+/* Sends what was written at once, without waiting for the callback to return or the turn to end. */
 void sock_flush(struct sock *sock);
 
-/* Bytes the owner wrote and the kernel has not taken; exact after sock_flush(). */
+/* Bytes the owner wrote and the kernel has not taken, exact after sock_flush(); what is held for
+ * the end of the turn counts as taken. */
 static inline size_t sock_queued(const struct sock *sock)
 {
     return buffer_size(&sock->queue);
@@ -230,5 +235,6 @@ void sock_close(struct sock *sock, bool lingers, sock_fn destroy);
 /* Ends it at once, with a RST and without what is queued; memory as in sock_close(). */
 void sock_abort(struct sock *sock, sock_fn destroy);
 
-/* Sends what any sock of the group has gathered, so that memory its pieces lie in may go. */
+/* Sends or copies what any sock of the group has gathered, so that memory its pieces lie in may go.
+ */
 void sock_group_settle(struct sock_group *group);

@@ -618,7 +618,7 @@ static void an_answer_that_is_cut_off_ends_with_a_reset(void **state)
                                                            .body = {FRAMING_CHUNKED, 0},
                                                            .status = 200});
     stream_send_body(f.heard.stream, VIEW("part"));
-    sock_group_settle(&f.rig.socks);
+    rig_turns(&f.rig, 1);
     stream_reset(f.heard.stream);
     rig_turns(&f.rig, 3);
     assert_true(recv(client, text, sizeof(text), MSG_DONTWAIT) > 0);
