@@ -23,7 +23,7 @@ void sock_group_init(struct sock_group *group, struct loop *loop, size_t queued_
     *group = (struct sock_group){.loop = loop, .queued_limit = queued_limit};
     group->receive = memory_allocate(SOCK_RECEIVE_BYTES);
     group->text = memory_allocate(SOCK_TEXT_BYTES);
-    held_init(&group->held);
+    outbox_init(&group->outbox);
     list_init(&group->starved);
     loop->on_settle = on_settle;
     loop->on_rest = on_rest;
@@ -34,7 +34,7 @@ void sock_group_finish(struct sock_group *group)
 {
     group->loop->on_settle = NULL;
     group->loop->on_rest = NULL;
-    held_finish(&group->held);
+    outbox_finish(&group->outbox);
     free(group->receive);
     free(group->text);
     group->receive = group->text = NULL;
@@ -152,7 +152,7 @@ static void send_held(struct sock *sock)
 
     if (!sock->held)
         return;
-    bytes = held_take(&sock->group->held, sock->held);
+    bytes = outbox_take(&sock->group->outbox, sock->held);
     sock->held = 0;
     piece = (struct iovec){(void *)bytes.data, bytes.size};
     if (!sock->error)
@@ -163,7 +163,7 @@ static void send_all_held(struct sock_group *group)
 {
     struct sock *sock;
 
-    while ((sock = held_next(&group->held))) {
+    while ((sock = outbox_next(&group->outbox))) {
         send_held(sock);
         finish_shut(sock);
     }
@@ -184,9 +184,9 @@ static void flush_group(struct sock_group *group)
         queue_rest(sock, group->pieces, count, 0);
         return;
     }
-    if (group->held.count == HELD_MAX)
+    if (group->outbox.count == OUTBOX_MAX)
         send_all_held(group);
-    sock->held = (uint8_t)held_add(&group->held, sock, group->pieces, count);
+    sock->held = (uint8_t)outbox_add(&group->outbox, sock, group->pieces, count);
     if (sock->held)
         return;
     send_now(sock, group->pieces, count);
@@ -614,7 +614,7 @@ static void release(struct sock *sock)
         group->piece_count = 0;
     }
     if (sock->held)
-        held_take(&group->held, sock->held);
+        outbox_take(&group->outbox, sock->held);
     sock->held = 0;
     sock->is_closed = true;
     timer_stop(&sock->timer);

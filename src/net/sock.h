@@ -5,7 +5,7 @@
  * owner uses it or keeps the rest in a buffer of its own; an idle connection holds no buffer.
  * What is written during one callback of the loop is gathered and leaves in one system call: bytes
  * given to sock_write() must stay where they are until the callback returns. What is small is
- * copied then and leaves at the end of the turn, with what the others have (net/held.h). What the
+ * copied then and leaves at the end of the turn, with what the others have (net/outbox.h). What the
  * kernel does not take is copied into the queue of the sock.
  *
  * Registered once, edge-triggered. A sock does not call its owner from inside a call the owner
@@ -21,7 +21,7 @@
 
 #include "base/buffer.h"
 #include "net/address.h"
-#include "net/held.h"
+#include "net/outbox.h"
 #include "net/loop.h"
 
 #define SOCK_RECEIVE_BYTES                                                                         \
@@ -71,11 +71,11 @@ struct sock_group {
     struct sock *gathering; /* whose pieces these are */
     struct iovec pieces[SOCK_GATHER_MAX];
     int piece_count;
-    struct held held;    /* small writes of this turn */
-    size_t queued_bytes; /* of all socks together */
-    size_t queued_limit; /* most of them: then only those are received from who feed nobody slow */
-    struct list starved; /* socks that wait for queued_bytes to fall */
-    uint64_t receives;   /* system calls made, for the tests that count them */
+    struct outbox outbox; /* small writes of this turn */
+    size_t queued_bytes;  /* of all socks together */
+    size_t queued_limit;  /* most of them: then only those are received from who feed nobody slow */
+    struct list starved;  /* socks that wait for queued_bytes to fall */
+    uint64_t receives;    /* system calls made, for the tests that count them */
     uint64_t sends;
 };
 

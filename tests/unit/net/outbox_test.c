@@ -1,5 +1,5 @@
 /* Small writes that leave together at the end of a turn: through the socks that hold them. */
-#include "net/held.h"
+#include "net/outbox.h"
 
 #include "any_sock.h"
 
@@ -49,7 +49,7 @@ static void a_small_write_leaves_when_the_turn_ends(void **state)
         close_end(&in[i]);
         close_end(&out[i]);
     }
-    assert_int_equal(group.held.used, 0);
+    assert_int_equal(group.outbox.used, 0);
 }
 
 static void a_large_write_goes_at_once(void **state)
@@ -59,20 +59,20 @@ static void a_large_write_goes_at_once(void **state)
 
     (void)state;
     open_pair(&end);
-    sock_write(&end.sock, stream(HELD_BYTES_MAX + 1));
+    sock_write(&end.sock, stream(OUTBOX_BYTES_MAX + 1));
     sock_group_settle(&group);
-    assert_int_equal(drain_other(end.other, &at, MEBIBYTE), HELD_BYTES_MAX + 1);
-    sock_write(&end.sock, (struct view){stream(3 * HELD_BYTES_MAX).data + at, HELD_BYTES_MAX});
+    assert_int_equal(drain_other(end.other, &at, MEBIBYTE), OUTBOX_BYTES_MAX + 1);
+    sock_write(&end.sock, (struct view){stream(3 * OUTBOX_BYTES_MAX).data + at, OUTBOX_BYTES_MAX});
     sock_group_settle(&group);
     assert_int_equal(drain_other(end.other, &at, MEBIBYTE), -1);
     sock_flush(&end.sock);
-    assert_int_equal(drain_other(end.other, &at, MEBIBYTE), HELD_BYTES_MAX);
+    assert_int_equal(drain_other(end.other, &at, MEBIBYTE), OUTBOX_BYTES_MAX);
     close_end(&end);
 }
 
 static void several_writes_of_one_turn_stay_in_order_whatever_their_size(void **state)
 {
-    static const size_t sizes[] = {5, HELD_BYTES_MAX, 1, 70000, 3, 3, HELD_BYTES_MAX + 1, 2};
+    static const size_t sizes[] = {5, OUTBOX_BYTES_MAX, 1, 70000, 3, 3, OUTBOX_BYTES_MAX + 1, 2};
     struct end end;
     uint64_t at = 0;
     size_t written = 0;
@@ -94,7 +94,7 @@ static void several_writes_of_one_turn_stay_in_order_whatever_their_size(void **
 
 static void more_than_can_be_held_leave_early_and_none_is_lost(void **state)
 {
-    enum { ENDS = 2 * HELD_MAX + 3 };
+    enum { ENDS = 2 * OUTBOX_MAX + 3 };
     static struct end ends[ENDS];
     char text[4];
 
@@ -176,7 +176,7 @@ static void an_abort_forgets_what_is_held(void **state)
     sock_group_settle(&group);
     close_end(&end);
     assert_int_equal(group.sends, 0);
-    assert_null(held_next(&group.held));
+    assert_null(outbox_next(&group.outbox));
 }
 
 static void a_held_write_that_fails_is_told_once(void **state)
@@ -211,5 +211,5 @@ int main(void)
         TEST(a_held_write_that_fails_is_told_once),
     };
 
-    return cmocka_run_group_tests_name("net/held", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("net/outbox", tests, NULL, NULL);
 }
