@@ -95,6 +95,7 @@ profile: build
 	@/usr/bin/python3 tools/bench_profile.py
 
 bench-load: build
+	@tools/deps.sh bench-load
 	@/usr/bin/python3 tools/bench_load.py
 
 # Without matplotlib there are numbers and a report, and no pictures.
