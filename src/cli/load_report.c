@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cli/ring_options.h"
 
 #define BAR_WIDTH 30
 #define BAR       "##############################"
@@ -159,6 +160,21 @@ static void print_json(const struct load_options *options, const struct load_res
 
 /* ---- CSV ---- */
 
+/* A column for each replica that answered. */
+static void print_csv_replicas(const struct load_result *result, bool has_counts)
+{
+    const struct load_tally_entry **entries = sorted(&result->replicas);
+
+    for (unsigned i = 0; i < result->replicas.count; i++) {
+        putchar(',');
+        if (has_counts)
+            printf("%llu", (unsigned long long)entries[i]->count);
+        else
+            ring_options_print_csv(entries[i]->name);
+    }
+    free(entries);
+}
+
 static void print_csv(const struct load_options *options, const struct load_result *result)
 {
     printf("loop,connections,rate,requests,answers,lost,duration_s,requests_per_s,mean_ms");
@@ -166,9 +182,10 @@ static void print_csv(const struct load_options *options, const struct load_resu
         printf(",%s", quantiles[i].name);
     for (unsigned i = 0; i < LOAD_FAILURES; i++)
         printf(",%s", load_result_failure_name(i));
-    printf(",status\n%s,%u,%g,%llu,%llu,%llu,%.3f,%.1f,%.3f",
-           options->plan.rate > 0 ? "open" : "closed", options->plan.connections,
-           options->plan.rate, (unsigned long long)result->requests,
+    printf(",status");
+    print_csv_replicas(result, false);
+    printf("\n%s,%u,%g,%llu,%llu,%llu,%.3f,%.1f,%.3f", options->plan.rate > 0 ? "open" : "closed",
+           options->plan.connections, options->plan.rate, (unsigned long long)result->requests,
            (unsigned long long)result->answers, (unsigned long long)result->lost,
            load_result_seconds(result), load_result_rate(result),
            in_ms(load_histogram_mean_us(&result->latency)));
@@ -176,7 +193,9 @@ static void print_csv(const struct load_options *options, const struct load_resu
         printf(",%.3f", quantile_ms(&result->latency, quantiles[i].quantile));
     for (unsigned i = 0; i < LOAD_FAILURES; i++)
         printf(",%llu", (unsigned long long)result->failures[i]);
-    printf(",%llu\n", (unsigned long long)bad_statuses(result));
+    printf(",%llu", (unsigned long long)bad_statuses(result));
+    print_csv_replicas(result, true);
+    putchar('\n');
 }
 
 /* ---- a table ---- */

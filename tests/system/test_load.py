@@ -282,6 +282,7 @@ def test_table_and_csv_say_the_same(replica):
     rows = list(csv.DictReader(io.StringIO(load(replica + "/home", "-n", 100, "--csv").stdout)))
     assert len(rows) == 1
     assert rows[0]["requests"] == rows[0]["answers"] == "100" and rows[0]["lost"] == "0"
+    assert rows[0]["Server 7"] == "100"
     assert float(rows[0]["p50_ms"]) <= float(rows[0]["p99_ms"]) <= float(rows[0]["max_ms"])
 
 
