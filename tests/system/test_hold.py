@@ -9,7 +9,7 @@ import threading
 import time
 
 from balancer import BINARY, wait_until
-from load import closed_loop_async
+from load import Background, closed_loop_async
 
 KEYS = [f"key-{number}" for number in range(90)]
 COUNT = 3
@@ -123,6 +123,27 @@ def test_a_load_over_kills_is_answered_by_owners_alone(start, tmp_path):
     lines = [line for line in pool.lines() if line["path"] == "/home"]
     assert any(line.get("held_ms", 0) > 100 for line in lines)
     assert {line["rank"] for line in lines} == {0}
+
+
+def one(roost):
+    return roost.on_control("GET", "/v1/replicas/Server%201").json()
+
+
+def test_a_single_replica_dies_and_no_get_fails(start):
+    roost = start(
+        config="services: [{name: web, hold: 30s, replicas: {driver: process, count: 1}}]\n"
+    )
+    with Background(roost.url + "/home", connections=16, timeout_s=40) as load:
+        for _ in range(2):
+            # Who is killed within his first second counts as crashing, and is not waited for.
+            time.sleep(1.2)
+            found = one(roost)
+            os.kill(found["pid"], signal.SIGKILL)
+            restarts = found["restarts"]
+            wait_until(lambda: one(roost)["restarts"] > restarts, 10)
+            wait_until(lambda: one(roost)["state"] == "up", 10)
+    assert load.result.lost == 0, load.result
+    assert load.result.answers > 100
 
 
 def test_where_hold_is_off_they_go_to_the_next_rank_at_once(start, tmp_path):
