@@ -28,8 +28,8 @@
 
 /* Lines of the access log leave together: when there are so many bytes, or when the first has
  * waited so long. */
-#define LOG_BATCH_BYTES (32 * 1024)
-#define LOG_WAIT_US     UINT64_C(4000)
+#define LOG_BATCH_BYTES (128 * 1024)
+#define LOG_WAIT_US     UINT64_C(8000)
 
 /* After a handover an idle connection may ask once more within that time: another worker serves the
  * next one. */
