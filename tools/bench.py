@@ -37,17 +37,27 @@ FIRST_REPLICA_PORT = 10000
 IDLE_FEW, IDLE_MANY = 1000, 9000
 
 
+USUAL = ("floor", "haproxy", "nginx", "roost", "roost-log", "other")
+NO_FLOOR = USUAL[1:]
+
+
 class Fixture:
-    def __init__(self, title, replicas=3, workers=1, memory=False, only=None, **client):
+    """`only`: who takes part. `filler`: client and replicas are too slow to keep a balancer busy, so
+    a process that only spins takes half of its core, and what waits meanwhile keeps it busy in the
+    other half."""
+
+    def __init__(
+        self, title, replicas=3, workers=1, memory=False, filler=False, only=USUAL, **client
+    ):
         self.title = title
         self.replicas = replicas
         self.workers = workers
         self.memory = memory
+        self.filler = filler
         self.only = only
         self.client = client
 
 
-NO_FLOOR = ("haproxy", "nginx", "roost", "roost-log", "other")
 FIXTURES = {
     "get-150": Fixture("GET 150 B, 64 connections"),
     "get-150-256": Fixture("GET 150 B, 256 connections", connections=256),
@@ -55,7 +65,7 @@ FIXTURES = {
     "get-64k": Fixture("GET 64 KiB", bytes=65536),
     "get-1m": Fixture("GET 1 MiB", bytes=1048576, connections=16),
     "post-16k": Fixture("POST 16 KiB", post=16384),
-    "close": Fixture("a new connection for each request", closes=1),
+    "close": Fixture("a new connection for each request", filler=True, closes=1),
     "idle-2000": Fixture("64 active and 2,000 idle connections", idle=2000),
     "rate-10k": Fixture("10,000 requests/s, fixed", rate=10000),
     "connections-100": Fixture("100 connections", connections=100),
@@ -185,7 +195,8 @@ def measure_memory(balancer, cores):
 class Stage:
     """Replicas and balancers of some fixtures, running."""
 
-    def __init__(self, folder, names, replicas, workers, placing):
+    def __init__(self, folder, names, fixture, placing):
+        replicas, workers = fixture.replicas, fixture.workers
         shares = workers > 1
         self.client_cores = placing.all if shares else placing.others
         balancer_cores = placing.all if shares else placing.balancer
@@ -195,6 +206,10 @@ class Stage:
             preexec_fn=lambda: os.sched_setaffinity(0, self.client_cores),
         )
         time.sleep(0.3)
+        self.filler = fixture.filler and subprocess.Popen(
+            ["/bin/sh", "-c", "while :; do :; done"],
+            preexec_fn=lambda: os.sched_setaffinity(0, balancer_cores),
+        )
         self.balancers = []
         try:
             for name in names:
@@ -211,8 +226,10 @@ class Stage:
     def end(self):
         for balancer in self.balancers:
             balancer.end()
-        self.replica.kill()
-        self.replica.wait()
+        for process in (self.filler, self.replica):
+            if process:
+                process.kill()
+                process.wait()
 
     def round(self, number, fixture, seconds):
         """{balancer: figures}; who begins changes from round to round."""
@@ -231,10 +248,10 @@ class Stage:
 
 def measure(folder, name, fixture, peers, rounds, seconds, placing):
     """[{balancer: figures} of each round]"""
-    names = [peer for peer in peers if not fixture.only or peer in fixture.only]
+    names = [peer for peer in peers if peer in fixture.only]
     if fixture.memory:
         rounds = 1
-    stage = Stage(folder, names, fixture.replicas, fixture.workers, placing)
+    stage = Stage(folder, names, fixture, placing)
     done = []
     try:
         for number in range(rounds):
