@@ -37,6 +37,15 @@ static bool was_tried(const struct exchange *x, uint32_t seat)
     return false;
 }
 
+/* Is it being healed, and not for long? */
+static bool is_back_soon(const struct proxy *proxy, uint32_t seat)
+{
+    uint64_t since_us = proxy->seats[seat].returning_us;
+
+    return segments_is_returning(proxy->states, seat) &&
+           (!since_us || proxy->loop->now_us - since_us < HOLD_SOON_MS * CLOCK_US_PER_MS);
+}
+
 static enum outlook outlook_of(const struct exchange *x, const struct table_replica *owner)
 {
     const struct proxy *proxy = x->proxy;
@@ -44,7 +53,7 @@ static enum outlook outlook_of(const struct exchange *x, const struct table_repl
     bool has_failed = was_tried(x, owner->seat) && x->incarnation == owner->incarnation &&
                       (x->failure == STREAM_CLOSED || x->failure == STREAM_REFUSED);
 
-    if (segments_is_returning(proxy->states, owner->seat))
+    if (is_back_soon(proxy, owner->seat))
         return OUTLOOK_RETURNS;
     if (state != SEAT_UP && state != SEAT_WARMING)
         return OUTLOOK_NONE;

@@ -16,6 +16,9 @@
 #define HOLD_REPLICA_MAX 256
 #define HOLD_MAX         1024
 
+/* Whoever is being healed for longer is not expected soon any more. */
+#define HOLD_SOON_MS 10000
+
 /* So long after an owner was not reached it may turn out that it has died: the end of a container
  * is told by its Engine, which takes its time. */
 #define HOLD_VERDICT_MS 150

@@ -65,7 +65,9 @@ static void enter_replica(struct proxy *proxy, const struct table_replica *repli
 
     if (seat->incarnation != replica->incarnation) {
         outbound_forget(&proxy->outbounds, replica->seat, replica->incarnation);
-        *seat = (struct proxy_seat){.incarnation = replica->incarnation, .held = seat->held};
+        *seat = (struct proxy_seat){.incarnation = replica->incarnation,
+                                    .held = seat->held,
+                                    .returning_us = seat->returning_us};
     }
     seat->service = (uint16_t)service;
     seat->member = (uint16_t)member;
@@ -163,6 +165,10 @@ static void look_at(struct proxy *proxy, const struct table_replica *replica)
     struct proxy_seat *seat = &proxy->seats[replica->seat];
     enum seat_state state = segments_state(proxy->states, replica->seat, replica->incarnation);
 
+    if (!segments_is_returning(proxy->states, replica->seat))
+        seat->returning_us = 0;
+    else if (!seat->returning_us)
+        seat->returning_us = proxy->loop->now_us;
     if (seat->state == state)
         return;
     seat->state = (uint8_t)state;

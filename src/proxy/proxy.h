@@ -38,6 +38,7 @@
 /* What this worker alone knows of a seat. */
 struct proxy_seat {
     uint64_t skip_until_us; /* 0: not skipped */
+    uint64_t returning_us;  /* since when it is seen being healed; 0: it is not */
     uint32_t skip_us;       /* how long the next refusal costs */
     uint32_t incarnation;   /* of the table in force; 0: not in it */
     uint16_t service;       /* its place in the table */

@@ -346,6 +346,27 @@ static void an_owner_that_is_not_expected_soon_is_not_waited_for(void **state)
     }
 }
 
+static void an_owner_that_is_being_healed_for_long_is_not_waited_for(void **state)
+{
+    struct held pool;
+
+    (void)state;
+    start(&pool);
+    lose_owner(&pool);
+    pass_ms(&pool, HOLD_SOON_MS + 10);
+    assert_spills_at_once(&pool, GET);
+    publish_owner(&pool);
+    assert_spills_at_once(&pool, GET);
+    /* The next time it dies begins anew. */
+    confirm_owner(&pool);
+    segments_set_returning(pool.rig.states, owner_seat(&pool), 3, SEAT_STARTING);
+    proxy_look(&pool.rig.proxy);
+    close(ask(&pool, GET));
+    assert_int_equal(1, waiting(&pool));
+    proxy_drain(&pool.rig.proxy);
+    stop(&pool);
+}
+
 static void a_drawn_key_waits_only_where_nobody_else_is_there(void **state)
 {
     struct held pool;
@@ -514,6 +535,7 @@ int main(void)
         cmocka_unit_test(a_post_and_a_body_that_may_be_long_never_wait),
         cmocka_unit_test(nobody_waits_where_that_is_off),
         cmocka_unit_test(an_owner_that_is_not_expected_soon_is_not_waited_for),
+        cmocka_unit_test(an_owner_that_is_being_healed_for_long_is_not_waited_for),
         cmocka_unit_test(a_drawn_key_waits_only_where_nobody_else_is_there),
         cmocka_unit_test(beyond_so_many_of_one_replica_they_spill),
         cmocka_unit_test(whoever_waits_goes_on_when_the_owner_is_given_up),
