@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help native deps deps-test build up up-native image down restart logs clean check test test-long lint install bench bench-balance bench-heal profile bench-load experiments experiments-doc
+.PHONY: help native deps deps-test build up up-native image down restart logs clean check test test-long fuzz lint install bench bench-balance bench-heal profile bench-load experiments experiments-doc
 
 help:
 	@echo 'make up          builds and starts roost on port 5000, three sample replicas behind it'
@@ -13,6 +13,7 @@ help:
 	@echo 'make build       the release binary, build/roost'
 	@echo 'make check       unit and smoke tests, two minutes'
 	@echo 'make test        everything; make test-long with the full counts'
+	@echo 'make fuzz        any bytes into every parser, a minute each; SECONDS= TARGETS= choose'
 	@echo 'make lint        layers, names, format, clang-tidy'
 	@echo 'make bench       beside HAProxy and nginx; FIXTURES= PEERS= ROUNDS= choose; make profile'
 	@echo 'make bench-balance  every hash scheme: look-up, build, change, memory'
@@ -73,6 +74,9 @@ test: deps-test
 
 test-long: deps-test
 	@/usr/bin/python3 tools/test_all.py --long
+
+fuzz: deps-test
+	@/usr/bin/python3 tools/fuzz.py --seconds $(or $(SECONDS),60) $(TARGETS)
 
 lint: deps-test
 	@/usr/bin/python3 tools/lint.py

@@ -19,20 +19,16 @@ import xml.etree.ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import fuzz
+
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = ROOT / "build"
 ASAN = RELEASE / "asan"
-FUZZ = RELEASE / "fuzz"
 REPORTS = RELEASE / "reports"
-SANITIZED = {
-    "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=1",
-    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-}
 COMMAND_TIMEOUT_S = 3600 if "--long" in sys.argv else 900
 PYTEST_FAILURES_MAX = 25
 FUZZ_S = 5
 FUZZ_LONG_S = 120
-FUZZ_INPUT_BYTES_MAX = 16384
 SMOKE = "tests/system/test_smoke.py"
 WIRE_PORTS = range(30000, 32700)
 CMOCKA_LINE = re.compile(r"^\[ +(RUN|OK|FAILED|SKIPPED) +\] (\S+)$", re.MULTILINE)
@@ -180,7 +176,7 @@ def suite_unit(options):
 
 def suite_unit_asan(options):
     """unit tests, address and undefined behaviour sanitizers"""
-    return meson_tests(ASAN, options, SANITIZED)
+    return meson_tests(ASAN, options, fuzz.SANITIZED)
 
 
 def suite_tools(_):
@@ -195,7 +191,7 @@ def suite_system(options):
 
 def suite_smoke_asan(_):
     """the sanitized binary, briefly"""
-    return pytest("smoke-asan", [SMOKE], {**SANITIZED, "ROOST": str(ASAN / "roost")})
+    return pytest("smoke-asan", [SMOKE], {**fuzz.SANITIZED, "ROOST": str(ASAN / "roost")})
 
 
 def suite_smoke(_):
@@ -239,38 +235,14 @@ def suite_wire(_):
         return sum_of(pool.map(run_wire, paths, free_ports(len(paths))))
 
 
-def run_fuzz(program, seconds):
-    """One target from its corpus; what it finds new stays in the build folder."""
-    name = program.name.removesuffix("_fuzz")
-    found = FUZZ / "corpus" / name
-    found.mkdir(parents=True, exist_ok=True)
-    corpus = ROOT / "tests" / "fuzz" / "corpus" / name
-    dictionary = ROOT / "tests" / "fuzz" / f"{name}.dict"
-    command = [
-        program,
-        f"-max_total_time={seconds}",
-        "-timeout=10",
-        "-rss_limit_mb=1024",
-        f"-max_len={FUZZ_INPUT_BYTES_MAX}",
-        "-verbosity=0",
-        f"-artifact_prefix={FUZZ}/{name}-",
-        *([f"-dict={dictionary}"] if dictionary.exists() else []),
-        found,
-        *([corpus] if corpus.is_dir() else []),
-    ]
-    done = run(command, env=SANITIZED, quiet=True)
-    if done.returncode:
-        show(f"fuzz {name}", done.stdout[-20000:])
-        return FAILED
-    return PASSED
-
-
 def suite_fuzz(options):
     """fuzz targets, each for some seconds"""
-    seconds = FUZZ_LONG_S if options.long else FUZZ_S
-    programs = sorted((FUZZ / "tests" / "fuzz").glob("*_fuzz"))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return sum_of(pool.map(lambda program: run_fuzz(program, seconds), programs))
+    count = Count()
+    for result in fuzz.run_all(fuzz.programs(), FUZZ_LONG_S if options.long else FUZZ_S):
+        if not result.has_passed:
+            show(result.line(), result.text[-fuzz.TEXT_MAX :])
+        count += PASSED if result.has_passed else FAILED
+    return count
 
 
 def suite_lint(_):
