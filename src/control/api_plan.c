@@ -119,11 +119,10 @@ static void choose_others(struct draft *draft)
 
 /* ---- the pool as it would be ---- */
 
-static uint32_t free_id(const struct draft *draft)
+/* The smallest id from `id` on that none of the first `count` members has. */
+static uint32_t free_id(const struct draft *draft, unsigned count, uint32_t id)
 {
-    uint32_t id = 1;
-
-    for (unsigned i = 0; i < draft->count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         if (draft->members[i].id != id)
             continue;
         id++;
@@ -137,6 +136,8 @@ static void make_members(struct draft *draft)
     const struct crew *crew = draft->crew;
     struct balance_member *members =
         memory_allocate((crew->count + draft->add.count + 1) * sizeof(*members));
+    unsigned stayed;
+    uint32_t id = 0;
 
     draft->members = members;
     LIST_FOR_EACH (at, &crew->members) {
@@ -146,10 +147,12 @@ static void make_members(struct draft *draft)
             members[draft->count++] =
                 (struct balance_member){member->name, member->weight, member->id};
     }
+    stayed = draft->count;
     for (unsigned i = 0; i < draft->add.count; i++) {
         const char *name = draft->add.names[i];
-        uint32_t id = free_id(draft);
 
+        /* Those before it have smaller ones. */
+        id = free_id(draft, stayed, id + 1);
         members[draft->count++] =
             (struct balance_member){name, crew_configured_weight(crew, name), id};
     }
