@@ -30,6 +30,8 @@ PYTEST_FAILURES_MAX = 25
 FUZZ_S = 5
 FUZZ_LONG_S = 120
 SMOKE = "tests/system/test_smoke.py"
+# What a program of ours logs when it found a mistake of ours (tests/system/balancer.py).
+FINDING = re.compile(r"Sanitizer|runtime error:|Assertion .* failed|sandbox\.refused")
 WIRE_PORTS = range(30000, 32700)
 CMOCKA_LINE = re.compile(r"^\[ +(RUN|OK|FAILED|SKIPPED) +\] (\S+)$", re.MULTILINE)
 AT_ONCE = os.cpu_count() or 2
@@ -218,11 +220,12 @@ def free_ports(count):
 
 
 def run_wire(path, port):
+    """One script; -v shows what roost logged, too."""
     roost = f"-Droost={RELEASE / 'roost'}"
-    done = run(["varnishtest", "-t", "60", roost, f"-Dport={port}", path], quiet=True)
+    done = run(["varnishtest", "-v", "-t", "60", roost, f"-Dport={port}", path], quiet=True)
     if done.returncode == 77:
         return SKIPPED
-    if done.returncode:
+    if done.returncode or FINDING.search(done.stdout):
         show(path.relative_to(ROOT), done.stdout)
         return FAILED
     return PASSED

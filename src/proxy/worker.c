@@ -455,6 +455,11 @@ static void flush_log(struct worker *worker)
         loop_start_timer(&worker->loop, &worker->log_wait, LOG_WAIT_US);
 }
 
+static void count_refusals(struct worker *worker)
+{
+    SEGMENTS_SET(worker->counts->sandbox_refusals, sandbox_refusals());
+}
+
 static void on_turn(void *owner)
 {
     struct worker *worker = owner;
@@ -464,7 +469,7 @@ static void on_turn(void *owner)
     SEGMENTS_ADD(worker->counts->turns, 1);
     SEGMENTS_SET(worker->counts->connections, worker->inbounds.count);
     SEGMENTS_SET(worker->counts->log_dropped, worker->proxy.log.dropped);
-    SEGMENTS_SET(worker->counts->sandbox_refusals, sandbox_refusals());
+    count_refusals(worker);
     flush_log(worker);
 }
 
@@ -531,6 +536,9 @@ static void finish(struct worker *worker)
     if (worker->counts)
         access_log_flush(&worker->proxy.log);
     link_stop(&worker->link);
+    /* No turn follows that would tell of them. */
+    if (worker->counts)
+        count_refusals(worker);
 }
 
 int worker_main(void)

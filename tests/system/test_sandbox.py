@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,59 @@ def test_whatever_a_worker_does_is_allowed(start):
     assert "sandbox." not in log, log
     assert "event=worker.ended" in log
     assert "event=worker.ended" not in log.replace("level=info", "").split("serve.draining")[0]
+
+
+# A library under the C library's name for a call: before it, with `when`, it makes one that no worker
+# may make, as code of ours would that is not in the list.
+FORBIDDEN = """
+#define _GNU_SOURCE
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+%(signature)s
+{
+    if (%(when)s)
+        syscall(SYS_bind, -1, 0, 0);
+    return (int)syscall(%(call)s);
+}
+"""
+ACCEPTS = {
+    "signature": "int accept4(int fd, struct sockaddr *from, socklen_t *size, int flags)",
+    "when": "1",
+    "call": "SYS_accept4, fd, from, size, flags",
+}
+# The link to the keeper, which a worker closes last of all.
+ENDS = {"signature": "int close(int fd)", "when": "fd == 3", "call": "SYS_close, fd"}
+
+
+def preloaded(start, folder, values):
+    """A balancer whose workers make a forbidden call."""
+    source, library = folder / "forbidden.c", folder / "forbidden.so"
+    source.write_text(FORBIDDEN % values)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    return start.prepare("--workers", 1, environment={"LD_PRELOAD": str(library)})
+
+
+def test_a_refused_call_is_counted_and_fails_the_test(start, tmp_path):
+    roost = preloaded(start, tmp_path, ACCEPTS).start()
+    assert roost.get("/home").status == 200
+    total = lambda: roost.on_control("GET", "/v1/status").json()["total"]  # noqa: E731
+    wait_until(lambda: total()["sandbox_refusals"] > 0)
+    assert "event=sandbox.refused process=worker call=bind" in roost.log_text()
+    start.started.remove(roost)
+    with pytest.raises(AssertionError, match="sandbox.refused"):
+        roost.end()
+
+
+def test_a_call_refused_at_the_very_end_is_seen_too(start, tmp_path):
+    roost = preloaded(start, tmp_path, ENDS).start()
+    assert roost.get("/home").status == 200
+    assert "sandbox." not in roost.log_text()
+    assert roost.terminate() == 0
+    start.started.remove(roost)
+    with pytest.raises(AssertionError, match="sandbox.refused"):
+        roost.end()
 
 
 @pytest.mark.parametrize("where", ["file", "stdout"])

@@ -1,12 +1,14 @@
 """Who may change what: loopback, token, Host, Origin, and what happens to who guesses."""
 
+import os
+import re
 import socket
 import subprocess
 import time
 
 import pytest
 
-from balancer import free_port, wait_until
+from balancer import BINARY, free_port, wait_until
 
 TOKEN = "a-token-of-this-test"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -146,3 +148,27 @@ def test_a_control_socket_is_for_its_owner_alone(start):
         connection.connect(str(path))
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+def readelf(*flags):
+    environment = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(
+        ["readelf", "--wide", *flags, BINARY], capture_output=True, text=True, check=True, env=environment
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_the_program_is_built_hardened():
+    """Nothing at a fixed address, nothing both written and run, no table of addresses to write to."""
+    assert "DYN (Position-Independent Executable file)" in readelf("--file-header")
+    segments = readelf("--segments")
+    assert "GNU_RELRO" in segments
+    stack = next(line for line in segments.splitlines() if "GNU_STACK" in line)
+    loaded = [line for line in segments.splitlines() if line.split()[:1] == ["LOAD"]]
+    assert loaded and all(not re.search(r" RWE | WE ", line) for line in [*loaded, stack])
+    assert " RW " in stack
+    dynamic = readelf("--dynamic")
+    assert re.search(r"FLAGS_1\).*\bNOW\b", dynamic) and "TEXTREL" not in dynamic
+    symbols = readelf("--dyn-syms")
+    assert "__stack_chk_fail" in symbols, "-fstack-protector-strong"
+    assert re.search(r"__(memcpy|snprintf|vsnprintf)_chk", symbols), "-D_FORTIFY_SOURCE=2"

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from balancer import BINARY, ROOT, _stat, free_port, request, wait_until
+from balancer import BINARY, FINDING, ROOT, _stat, free_port, request, wait_until
 
 
 class Tree:
@@ -64,6 +64,8 @@ def tree(tmp_path):
     yield made
     made.down()
     wait_until(lambda: not made.processes(), 10, "nothing is left")
+    for log in made.folder.glob("run/*.log"):
+        assert not FINDING.search(log.read_bytes()), log.read_text()
 
 
 def pid_in(text):
