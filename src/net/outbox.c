@@ -46,11 +46,12 @@ struct view outbox_take(struct outbox *outbox, unsigned number)
 
 struct sock *outbox_next(struct outbox *outbox)
 {
-    for (unsigned i = 0; i < outbox->count; i++) {
-        if (outbox->writes[i].sock)
-            return outbox->writes[i].sock;
+    for (; outbox->next < outbox->count; outbox->next++) {
+        if (outbox->writes[outbox->next].sock)
+            return outbox->writes[outbox->next].sock;
     }
     outbox->count = 0;
+    outbox->next = 0;
     outbox->used = 0;
     return NULL;
 }

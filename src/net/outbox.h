@@ -27,6 +27,7 @@ struct outbox {
     char *memory; /* OUTBOX_MAX * OUTBOX_BYTES_MAX */
     size_t used;
     unsigned count;
+    unsigned next; /* all before it were taken */
     struct outbox_write writes[OUTBOX_MAX];
 };
 
