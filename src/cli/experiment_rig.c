@@ -35,6 +35,39 @@
 #define SELF             "/proc/self/exe"
 #define WIPE             "\r\033[K"
 
+/* ---- what is shown ---- */
+
+/* On a terminal a note is wiped away by what comes next; --verbose writes lines there. */
+static bool has_wiping(const struct experiment_rig *rig)
+{
+    return isatty(STDERR_FILENO) && !rig->options->is_verbose;
+}
+
+void experiment_rig_note(const struct experiment_rig *rig, const char *format, ...)
+{
+    va_list values;
+
+    if (has_wiping(rig))
+        fputs(WIPE, stderr);
+    va_start(values, format);
+    vfprintf(stderr, format, values);
+    va_end(values);
+    if (!has_wiping(rig))
+        fputc('\n', stderr);
+}
+
+void experiment_rig_say(const struct experiment_rig *rig, const char *format, ...)
+{
+    va_list values;
+
+    if (!rig->options->is_verbose)
+        return;
+    va_start(values, format);
+    vfprintf(stderr, format, values);
+    va_end(values);
+    fputc('\n', stderr);
+}
+
 /* ---- signals ---- */
 
 static void on_signal(struct watch *watch, uint32_t events)
@@ -43,8 +76,11 @@ static void on_signal(struct watch *watch, uint32_t events)
     struct signalfd_siginfo news;
 
     (void)events;
-    if (read(watch->fd, &news, sizeof(news)) == sizeof(news))
-        rig->is_interrupted = true;
+    if (read(watch->fd, &news, sizeof(news)) != sizeof(news))
+        return;
+    rig->is_interrupted = true;
+    if (has_wiping(rig))
+        experiment_rig_note(rig, "interrupted: what was started ends");
 }
 
 static int watch_signals(struct experiment_rig *rig, struct error *why)
@@ -99,37 +135,6 @@ void experiment_rig_finish(struct experiment_rig *rig)
     descriptor_close(&rig->signals.fd);
     sock_group_finish(&rig->socks);
     loop_finish(&rig->loop);
-}
-
-/* On a terminal a note is wiped away by what comes next; --verbose writes lines there. */
-static bool has_wiping(const struct experiment_rig *rig)
-{
-    return isatty(STDERR_FILENO) && !rig->options->is_verbose;
-}
-
-void experiment_rig_note(const struct experiment_rig *rig, const char *format, ...)
-{
-    va_list values;
-
-    if (has_wiping(rig))
-        fputs(WIPE, stderr);
-    va_start(values, format);
-    vfprintf(stderr, format, values);
-    va_end(values);
-    if (!has_wiping(rig))
-        fputc('\n', stderr);
-}
-
-void experiment_rig_say(const struct experiment_rig *rig, const char *format, ...)
-{
-    va_list values;
-
-    if (!rig->options->is_verbose)
-        return;
-    va_start(values, format);
-    vfprintf(stderr, format, values);
-    va_end(values);
-    fputc('\n', stderr);
 }
 
 /* ---- a process of ours ---- */

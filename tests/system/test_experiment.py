@@ -10,15 +10,20 @@ import re
 import signal
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from balancer import ROOT, descendants, wait_until
-from experiment import experiment, experiment_begin, experiment_json
+from balancer import ROOT, descendants
+from experiment import clean_folder, experiment, experiment_begin, experiment_json, keeper_of
 
 REPLICAS = ["Server 1", "Server 2", "Server 3"]
+
+
+@pytest.fixture
+def folder():
+    with clean_folder() as folder:
+        yield folder
 
 
 def peak_by_chance(replicas, requests):
@@ -52,11 +57,10 @@ def test_a_seed_repeats_a1_to_the_last_request():
     assert first["about"]["command"] == "roost experiment a1 --quick --seed 7 --json".split()
 
 
-def test_a1_is_a_table_for_people(tmp_path):
-    text = experiment("a1", "--quick", folder=tmp_path).stdout
+def test_a1_is_a_table_for_people(folder):
+    text = experiment("a1", "--quick", folder=folder).stdout
     for word in (*REPLICAS, "0 lost", "requests/s", "chi-square"):
         assert word in text
-    assert not list(tmp_path.iterdir()), "its folder is gone"
 
 
 def test_the_published_imbalance_of_the_classic_ring_is_reproduced():
@@ -122,7 +126,8 @@ def test_a3_every_call_is_right_and_nothing_is_lost_to_failures():
 def everything(tmp_path_factory):
     """The folder of one quick run of all, and what it printed."""
     folder = tmp_path_factory.mktemp("all")
-    done = experiment("all", "--quick", "--seed", 4, "--out", folder, folder=folder)
+    with clean_folder() as temporary:
+        done = experiment("all", "--quick", "--seed", 4, "--out", folder, folder=temporary)
     return folder, done
 
 
@@ -319,31 +324,25 @@ def test_help_is_said_wherever_it_is_asked_for():
         assert word in text
 
 
-def test_where_the_balancer_dies_the_experiment_fails_and_its_replicas_end(tmp_path):
-    process = experiment_begin("a1", "-n", 10000000, folder=tmp_path)
-    wait_until(lambda: len(descendants(process.pid)) >= 5, 30, "the balancer runs")
-    everyone = descendants(process.pid)
-    keeper = next(
-        pid for pid in everyone if b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    )
-    os.kill(keeper, signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
+def test_where_the_balancer_dies_the_experiment_fails_and_its_replicas_end(folder):
+    with experiment_begin("a1", "-n", 10000000, folder=folder) as process:
+        keeper = keeper_of(process)
+        everyone = descendants(process.pid)
+        assert len(everyone) >= 5 and list(folder.iterdir())
+        os.kill(keeper, signal.SIGKILL)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "the balancer ended" in said
     assert not [pid for pid in everyone if Path(f"/proc/{pid}/exe").exists()]
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_experiment_leaves_nothing_behind(how, tmp_path):
-    process = experiment_begin("a1", "-n", 10000000, folder=tmp_path)
-    # The keeper, its workers and its replicas.
-    wait_until(lambda: len(descendants(process.pid)) >= 5, 30, "the balancer runs")
-    time.sleep(0.3)
-    everyone = descendants(process.pid)
-    process.send_signal(how)
-    _, said = process.communicate(timeout=60)
+def test_an_interrupted_experiment_leaves_nothing_behind(how, folder):
+    with experiment_begin("a1", "-n", 10000000, folder=folder) as process:
+        keeper_of(process)
+        everyone = descendants(process.pid)
+        process.send_signal(how)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "interrupted" in said
     assert not [pid for pid in everyone if Path(f"/proc/{pid}/exe").exists()]
-    assert not list(tmp_path.iterdir())

@@ -10,9 +10,9 @@ import urllib.parse
 
 import pytest
 
-from balancer import descendants, wait_until
+from balancer import wait_until
 from docker_engine import IMAGE, Engine
-from experiment import experiment, experiment_begin, experiment_json
+from experiment import clean_folder, experiment, experiment_begin, experiment_json, keeper_of
 
 REPLICAS = ["Server 1", "Server 2", "Server 3"]
 DRIVER = ("--driver", "docker", "--image", IMAGE)
@@ -34,15 +34,15 @@ def engine():
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(engine, tmp_path):
-    """No container, no network, no folder."""
+def folder(engine):
+    """For temporary files; in the end no container, no network, no folder is left."""
     networks = network_names(engine)
-    yield
+    with clean_folder() as folder:
+        yield folder
     left = engine.containers(None)
     more = network_names(engine) - networks
     engine.remove_all()
     assert not left and not more
-    assert not list(tmp_path.glob("roost-experiment*"))
 
 
 def network_names(engine):
@@ -99,8 +99,8 @@ def check_counts(result, names, requests):
     assert result["chi2_p"] > 0.0001
 
 
-def test_a1_on_containers_counts_what_the_workers_counted(engine, tmp_path):
-    run = Run(engine, tmp_path, "a1", "--quick", "--seed", 7)
+def test_a1_on_containers_counts_what_the_workers_counted(engine, folder):
+    run = Run(engine, folder, "a1", "--quick", "--seed", 7)
     check_counts(run.result, REPLICAS, 1000)
     assert run.result["counts"] == run.result["counts_of_workers"]
     assert sorted(run.replicas("create")) == REPLICAS, "three containers, each once"
@@ -111,8 +111,8 @@ def test_a1_on_containers_counts_what_the_workers_counted(engine, tmp_path):
     assert processes["counts"] == run.result["counts"]
 
 
-def test_a3_kills_containers_and_nothing_is_lost(engine, tmp_path):
-    run = Run(engine, tmp_path, "a3", "--quick", "--seed", 7)
+def test_a3_kills_containers_and_nothing_is_lost(engine, folder):
+    run = Run(engine, folder, "a3", "--quick", "--seed", 7)
     calls, kills = run.result["calls"], run.result["kills"]
     assert len(calls) > 30 and not [call for call in calls if not call["is_right"]]
     assert kills["lost"] == 0, kills["errors"]
@@ -139,19 +139,17 @@ def test_a3_kills_containers_and_nothing_is_lost(engine, tmp_path):
     assert run.result["placement"]["digest_is_the_same"] is True
 
 
-def test_two_runs_and_a_balancer_share_an_engine(engine, start, tmp_path):
+def test_two_runs_and_a_balancer_share_an_engine(engine, start, folder):
     roost = start(
         "--driver", "docker", "--server-image", IMAGE, "--num-servers", 2,
         environment=engine.environment,
     )  # fmt: skip
     before = {name: container["Id"] for name, container in engine.containers().items()}
     arguments = ("a1", "--quick", *DRIVER)
-    runs = [
-        experiment_begin(*arguments, folder=tmp_path, environment=engine.environment)
-        for _ in range(2)
-    ]
-    said = [run.communicate(timeout=100)[1] for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], said
+    options = {"folder": folder, "environment": engine.environment}
+    with experiment_begin(*arguments, **options) as one, experiment_begin(*arguments, **options) as two:
+        said = [run.communicate(timeout=100)[1] for run in (one, two)]
+    assert one.returncode == two.returncode == 0, said
     assert {name: container["Id"] for name, container in engine.containers().items()} == before
     assert roost.get("/home").status == 200
     assert roost.terminate() == 0
@@ -161,37 +159,29 @@ def test_two_runs_and_a_balancer_share_an_engine(engine, start, tmp_path):
 @pytest.mark.parametrize(
     "how, moment", [(signal.SIGINT, "measuring"), (signal.SIGTERM, "starting")]
 )
-def test_an_interrupted_run_leaves_nothing(engine, tmp_path, how, moment):
-    run = experiment_begin(
-        "a1", "-n", 10000000, *DRIVER, folder=tmp_path, environment=engine.environment
-    )
-    if moment == "starting":
-        wait_until(engine.containers, 30, "a container is there")
-    else:
-        wait_until(lambda: "requests/s" in run.stderr.readline(), 30, "requests are answered")
-    everyone = descendants(run.pid)
-    assert everyone
-    run.send_signal(how)
-    _, said = run.communicate(timeout=60)
+def test_an_interrupted_run_leaves_nothing(engine, folder, how, moment):
+    with begin(engine, folder) as run:
+        if moment == "starting":
+            wait_until(engine.containers, 30, "a container is there")
+        else:
+            keeper_of(run)
+        run.send_signal(how)
+        _, said = run.communicate(timeout=60)
     assert run.returncode == 1 and "interrupted" in said
-    assert not engine.containers(None)
 
 
-def test_where_the_balancer_is_killed_the_containers_go_too(engine, tmp_path):
-    run = experiment_begin(
-        "a1", "-n", 10000000, *DRIVER, folder=tmp_path, environment=engine.environment
-    )
-    wait_until(lambda: "requests/s" in run.stderr.readline(), 30, "requests are answered")
-    children = [pid for pid in descendants(run.pid) if parent_of(pid) == run.pid]
-    assert len(children) == 1
-    os.kill(children[0], signal.SIGKILL)
-    _, said = run.communicate(timeout=60)
+def test_where_the_balancer_is_killed_the_containers_go_too(engine, folder):
+    with begin(engine, folder) as run:
+        os.kill(keeper_of(run), signal.SIGKILL)
+        _, said = run.communicate(timeout=60)
     assert run.returncode == 1 and "the balancer ended" in said
 
 
-def parent_of(pid):
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-        return int(file.read().rpartition(")")[2].split()[1])
+def begin(engine, folder):
+    """One that goes on for long."""
+    return experiment_begin(
+        "a1", "-n", 10000000, *DRIVER, folder=folder, environment=engine.environment
+    )
 
 
 @pytest.mark.parametrize(
@@ -203,13 +193,13 @@ def parent_of(pid):
         ("", "../secrets", ["the image '../secrets'"]),
     ],
 )  # fmt: skip
-def test_what_it_needs_and_has_not_is_one_sentence(engine, tmp_path, host, image, sentences):
+def test_what_it_needs_and_has_not_is_one_sentence(engine, folder, host, image, sentences):
     environment = dict(engine.environment)
     if host:
-        environment["DOCKER_HOST"] = host.format(folder=tmp_path)
+        environment["DOCKER_HOST"] = host.format(folder=folder)
     done = experiment(
         "a1", "--quick", "--driver", "docker", "--image", image,
-        check=False, folder=tmp_path, environment=environment,
+        check=False, folder=folder, environment=environment,
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith("roost experiment: ") and done.stderr.count("\n") == 1
@@ -217,10 +207,10 @@ def test_what_it_needs_and_has_not_is_one_sentence(engine, tmp_path, host, image
         assert sentence in done.stderr
 
 
-def test_a_foreign_container_in_the_way_is_named_and_left_alone(engine, tmp_path):
+def test_a_foreign_container_in_the_way_is_named_and_left_alone(engine, folder):
     foreign = engine.run("Server-2")
     done = experiment(
-        "a1", "--quick", *DRIVER, check=False, folder=tmp_path, environment=engine.environment
+        "a1", "--quick", *DRIVER, check=False, folder=folder, environment=engine.environment
     )
     assert done.returncode == 1
     assert "Server 2 does not start: a container 'Server-2' is there already" in done.stderr
@@ -229,11 +219,11 @@ def test_a_foreign_container_in_the_way_is_named_and_left_alone(engine, tmp_path
 
 
 @pytest.mark.long
-def test_all_of_them_run_on_containers(engine, tmp_path):
+def test_all_of_them_run_on_containers(engine, folder, tmp_path):
     out = tmp_path / "out"
     run = experiment(
         "all", "--quick", "--seed", 4, "--out", out, *DRIVER,
-        folder=tmp_path, environment=engine.environment, timeout_s=LONG_S,
+        folder=folder, environment=engine.environment, timeout_s=LONG_S,
     )  # fmt: skip
     results = {path.stem: json.loads(path.read_text()) for path in out.glob("*.json")}
     assert {*results} == {"a1", "a2", "a3", "a4", "mixed"}
