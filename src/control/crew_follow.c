@@ -39,12 +39,23 @@ static void tell(struct crew *crew, enum crew_kind kind, char (*names)[CREW_NAME
 
 /* ---- joining ---- */
 
+/* Replicas of all services that do not leave. */
+static unsigned count_staying(const struct supervisor *supervisor)
+{
+    unsigned count = 0;
+
+    LIST_FOR_EACH (at, &supervisor->all)
+        count += !replica_is_leaving(CONTAINER_OF(at, struct replica, list));
+    return count;
+}
+
 /* How many more the limits, the seats and a classic ring have room for. */
 static unsigned room_for(struct crew *crew, char (*names)[CREW_NAME_BYTES], unsigned count)
 {
     unsigned most = crew->whole->limits.replicas;
+    unsigned staying = count_staying(crew->supervisor);
     unsigned seats = REPLICA_SEATS_MAX - crew->supervisor->count;
-    unsigned room = crew->count < most ? most - crew->count : 0;
+    unsigned room = staying < most ? most - staying : 0;
     struct error why;
 
     room = room < seats ? room : seats;

@@ -12,7 +12,6 @@
 #include "control/crew_follow.h"
 #include "replica/driver_static_name.h"
 
-#define NAMES_MAX    (RESOLVER_FAMILIES * RESOLVER_ADDRESSES_MAX)
 #define CAUSE_BYTES  (RESOLVER_HOST_BYTES + 32)
 #define SERVER_BYTES (ADDRESS_TEXT_BYTES + 1)
 #define DNS_PORT     53
@@ -51,6 +50,15 @@ uint32_t lookup_retry_ms(unsigned failed)
     return delay_ms < LOOKUP_RETRY_MOST ? delay_ms : LOOKUP_RETRY_MOST;
 }
 
+static void know(struct lookup_known *known, const struct address *addresses, unsigned count)
+{
+    free(known->addresses);
+    known->count = count;
+    known->addresses = memory_allocate((count + 1) * sizeof(*addresses));
+    if (count)
+        memcpy(known->addresses, addresses, count * sizeof(*addresses));
+}
+
 bool lookup_merge(struct lookup_known known[RESOLVER_FAMILIES],
                   const struct resolver_answer *answer)
 {
@@ -61,9 +69,7 @@ bool lookup_merge(struct lookup_known known[RESOLVER_FAMILIES],
     for (int family = 0; family < RESOLVER_FAMILIES; family++) {
         if (found[family].result < 0 && found[family].result != -ENODATA)
             continue;
-        known[family].count = found[family].count;
-        memcpy(known[family].addresses, found[family].addresses,
-               found[family].count * sizeof(struct address));
+        know(&known[family], found[family].addresses, found[family].count);
     }
     return true;
 }
@@ -87,7 +93,8 @@ static bool has_name(const struct names *names, const char *name)
 /* What the pool should have of this name. */
 static struct names wanted_names(const struct lookup *lookup)
 {
-    struct names names = names_begin(NAMES_MAX);
+    struct names names =
+        names_begin(lookup->known[RESOLVER_IPV4].count + lookup->known[RESOLVER_IPV6].count);
 
     for (int family = 0; family < RESOLVER_FAMILIES; family++) {
         for (unsigned i = 0; i < lookup->known[family].count; i++)
@@ -213,16 +220,6 @@ static void follow(struct lookup *lookup)
 
 /* ---- questions ---- */
 
-static void ask_after(struct lookup *lookup, uint32_t delay_ms)
-{
-    struct loop *loop = lookup->lookups->loop;
-    uint64_t delay_us = delay_ms * CLOCK_US_PER_MS;
-
-    delay_us -= random_below(delay_us * LOOKUP_JITTER / PERCENT + 1);
-    lookup->next_us = loop->now_us + delay_us;
-    loop_start_timer(loop, &lookup->again, delay_us);
-}
-
 static void say_outcome(const char *event, const struct lookup *lookup, enum log_level level)
 {
     struct log_field fields[] = {
@@ -243,13 +240,15 @@ static void say_outcome(const char *event, const struct lookup *lookup, enum log
 static void handle_failure(struct lookup *lookup, const char *why)
 {
     bool is_new = lookup->failed++ == 0;
+    uint64_t delay_us = lookup_retry_ms(lookup->failed) * CLOCK_US_PER_MS;
 
     lookup->failures++;
     snprintf(lookup->why, sizeof(lookup->why), "%s", why);
     lookup->state = LOOKUP_FAILING;
     if (is_new)
         say_outcome("lookup.failed", lookup, LOG_WARN);
-    ask_after(lookup, lookup_retry_ms(lookup->failed));
+    delay_us -= random_below(delay_us * LOOKUP_JITTER / PERCENT + 1);
+    loop_start_timer(lookup->lookups->loop, &lookup->again, delay_us);
 }
 
 static void handle_success(struct lookup *lookup, const struct resolver_answer *answer)
@@ -271,29 +270,42 @@ static void handle_success(struct lookup *lookup, const struct resolver_answer *
         log_event(LOG_WARN, "lookup.capped", LOG_TEXT("service", lookup->crew->config->name),
                   LOG_TEXT("name", lookup->entry), LOG_TEXT("host", lookup->host),
                   LOG_NUMBER("passed_over", lookup->passed_over));
-    ask_after(lookup, (uint32_t)(lookup->ttl_s * CLOCK_US_PER_S / CLOCK_US_PER_MS));
+    loop_start_timer(lookup->lookups->loop, &lookup->again, lookup->ttl_s * CLOCK_US_PER_S);
 }
+
+static void ask_next(struct lookups *lookups);
 
 static void on_answer(void *owner, const struct resolver_answer *answer)
 {
     struct lookup *lookup = owner;
 
     lookup->question = NULL;
+    lookup->lookups->questions--;
     if (lookup_merge(lookup->known, answer))
         handle_success(lookup, answer);
     else
         handle_failure(lookup, answer->why[0] ? answer->why : "it has no address of use");
+    ask_next(lookup->lookups);
 }
 
-static void ask(struct lookup *lookup)
+static void ask_next(struct lookups *lookups)
 {
-    lookup->question = resolver_ask(lookup->lookups->loop, lookup->lookups->servers, lookup->host,
-                                    lookup->port, on_answer, lookup);
+    while (lookups->questions < LOOKUP_QUESTIONS_MAX && !list_is_empty(&lookups->waiting)) {
+        struct lookup *lookup = LIST_FIRST(&lookups->waiting, struct lookup, turn);
+
+        list_remove(&lookup->turn);
+        lookups->questions++;
+        lookup->question = resolver_ask(lookups->loop, lookups->servers, lookup->host, lookup->port,
+                                        on_answer, lookup);
+    }
 }
 
 static void on_again(struct timer *timer)
 {
-    ask(CONTAINER_OF(timer, struct lookup, again));
+    struct lookup *lookup = CONTAINER_OF(timer, struct lookup, again);
+
+    list_append(&lookup->lookups->waiting, &lookup->turn);
+    ask_next(lookup->lookups);
 }
 
 /* ---- beginning and end ---- */
@@ -310,8 +322,8 @@ static void recall(struct lookup *lookup)
             continue;
         known = &lookup->known[address.any.sa_family == AF_INET ? RESOLVER_IPV4 : RESOLVER_IPV6];
         address_set_port(&address, lookup->port);
-        if (known->count < RESOLVER_ADDRESSES_MAX)
-            known->addresses[known->count++] = address;
+        known->addresses = memory_resize(known->addresses, (known->count + 1) * sizeof(address));
+        known->addresses[known->count++] = address;
     }
 }
 
@@ -375,6 +387,7 @@ void lookup_start(struct lookups *lookups, struct loop *loop, const struct confi
         .servers = list_servers(&config->resolvers),
         .started_us = clock_now_us(),
     };
+    list_init(&lookups->waiting);
     for (unsigned i = 0; i < config->service_count; i++)
         lookups->count += list_names(lookups, &crews[i], &lookups->all[lookups->count]);
     for (unsigned i = 0; i < count; i++) {
@@ -382,9 +395,11 @@ void lookup_start(struct lookups *lookups, struct loop *loop, const struct confi
 
         timer_init(&lookup->again, on_again);
         timer_init(&lookup->settle, on_settle);
+        list_init(&lookup->turn);
         recall(lookup);
-        ask(lookup);
+        list_append(&lookups->waiting, &lookup->turn);
     }
+    ask_next(lookups);
 }
 
 void lookup_stop(struct lookups *lookups)
@@ -394,6 +409,7 @@ void lookup_stop(struct lookups *lookups)
 
         timer_stop(&lookup->again);
         timer_stop(&lookup->settle);
+        list_remove(&lookup->turn);
         resolver_cancel(lookup->question);
         lookup->question = NULL;
     }
@@ -402,6 +418,10 @@ void lookup_stop(struct lookups *lookups)
 void lookup_finish(struct lookups *lookups)
 {
     lookup_stop(lookups);
+    for (unsigned i = 0; i < lookups->count; i++) {
+        free(lookups->all[i].known[RESOLVER_IPV4].addresses);
+        free(lookups->all[i].known[RESOLVER_IPV6].addresses);
+    }
     free(lookups->all);
     free(lookups->servers);
     *lookups = (struct lookups){0};

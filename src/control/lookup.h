@@ -20,10 +20,13 @@
 #define LOOKUP_LOCAL_S     5   /* one of the hosts file */
 #define LOOKUP_RETRY_MS    1000
 #define LOOKUP_RETRY_MOST  30000
-#define LOOKUP_JITTER      10 /* per cent of a delay that it may be shorter by */
+#define LOOKUP_JITTER      10 /* per cent of the delay after a failure that it may be shorter by */
 
 /* A start does not wait longer for the first answers. */
 #define LOOKUP_PATIENCE_US UINT64_C(3000000)
+
+/* Questions under way at once; the others wait their turn. */
+#define LOOKUP_QUESTIONS_MAX 32
 
 /* How often it is looked whether new replicas have settled. */
 #define LOOKUP_SETTLE_US UINT64_C(50000)
@@ -34,10 +37,10 @@ enum lookup_state {
     LOOKUP_FAILING,  /* it was not: what is known stays in use */
 };
 
-/* The last good addresses of one family. */
+/* The last good addresses of one family. Owner: the lookup. */
 struct lookup_known {
     unsigned count;
-    struct address addresses[RESOLVER_ADDRESSES_MAX];
+    struct address *addresses;
 };
 
 /* One name of one service. */
@@ -49,11 +52,11 @@ struct lookup {
     uint16_t port;
     enum lookup_state state;
     struct resolver *question; /* under way, or NULL */
+    struct list turn;          /* of those that wait for one */
     struct timer again;        /* to the next question */
     struct timer settle;       /* runs while some are to leave */
     struct lookup_known known[RESOLVER_FAMILIES];
     uint64_t leave_us;    /* at the latest */
-    uint64_t next_us;     /* of the next question */
     uint64_t answers;     /* since the start */
     uint64_t failures;    /* likewise */
     unsigned failed;      /* one after the other */
@@ -67,6 +70,8 @@ struct lookups {
     struct lookup *all;
     unsigned count;
     char *servers; /* for resolver_ask(), or NULL */
+    struct list waiting;
+    unsigned questions; /* under way */
     uint64_t started_us;
 };
 

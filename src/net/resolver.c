@@ -165,6 +165,15 @@ static void keep(const struct address *sorted, unsigned count, struct resolver_f
     }
 }
 
+static unsigned count_nodes(const struct ares_addrinfo *info)
+{
+    unsigned count = 0;
+
+    for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
+        count++;
+    return count < RESOLVER_FOUND_MAX ? count : RESOLVER_FOUND_MAX;
+}
+
 static uint32_t shortest_ttl(const struct ares_addrinfo *info)
 {
     int least = INT32_MAX;
@@ -182,14 +191,14 @@ static void take(struct resolver *resolver, enum resolver_family family,
                  const struct ares_addrinfo *info)
 {
     struct resolver_found *found = &resolver->answer.found[family];
-    struct address *all = memory_allocate(RESOLVER_FOUND_MAX * sizeof(*all));
+    unsigned most = count_nodes(info);
+    struct address *all = memory_allocate((most + 1) * sizeof(*all));
     uint32_t ttl_s = shortest_ttl(info);
     unsigned count = 0;
 
-    for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next) {
-        if (count < RESOLVER_FOUND_MAX && take_address(node, family, resolver->port, &all[count]))
-            count++;
-    }
+    for (const struct ares_addrinfo_node *node = info->nodes; node && count < most;
+         node = node->ai_next)
+        count += take_address(node, family, resolver->port, &all[count]);
     qsort(all, count, sizeof(*all), compare);
     keep(all, count, found);
     free(all);

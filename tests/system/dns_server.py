@@ -3,16 +3,20 @@
     dns.say("app.test", ["127.0.0.2", "127.0.0.3"], ttl=1)
     dns.say("app.test", SERVFAIL)
     dns.say("app.test", SILENCE)
+    dns.say("app.test", GARBAGE)
     dns.say("www.test", cname="app.test")
 """
 
 import ipaddress
+import os
+import random
 import socket
 import struct
 import threading
 
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 SILENCE = "silence"
+GARBAGE = "garbage"
 
 A, CNAME, AAAA = 1, 5, 28
 IN = 1
@@ -29,7 +33,7 @@ def record(name, kind, ttl, data):
 
 class Entry:
     def __init__(self, addresses, ttl, cname):
-        self.code = addresses if addresses in (SERVFAIL, NXDOMAIN, SILENCE) else NOERROR
+        self.code = addresses if addresses in (SERVFAIL, NXDOMAIN, SILENCE, GARBAGE) else NOERROR
         self.addresses = [] if self.code is not NOERROR else list(addresses)
         self.ttl = ttl
         self.cname = cname
@@ -101,6 +105,8 @@ class DnsServer:
             code, records = self._records(name, kind)
         if code == SILENCE:
             return None
+        if code == GARBAGE:
+            return query[:2] + b"\x85\x80" + os.urandom(random.randrange(100))
         flags = 0x8580 | code
         body = question + b"".join(records)
         if 12 + len(body) > most:

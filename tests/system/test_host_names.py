@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from balancer import BINARY, wait_until
-from dns_server import A, NXDOMAIN, SERVFAIL, SILENCE, DnsServer
+from dns_server import A, GARBAGE, NXDOMAIN, SERVFAIL, SILENCE, DnsServer
 from load import Background
 from raw_replica import RawReplica
 
@@ -177,7 +177,7 @@ def test_an_answer_that_says_nothing_changes_nothing(dns, begin):
     for name in says:
         dns.say(f"{name}.test", HOSTS[:2])
     roost = begin(", ".join(f"{name}: '{name}.test:{{port}}'" for name in says))
-    wait_until(lambda: len(names(roost)) == 8 and roost.has_all_up(), 20, "all are up")
+    wait_until(lambda: len(names(roost)) == 2 * len(says) and roost.has_all_up(), 20, "all are up")
     before = digest(roost)
     for name, answer in says.items():
         dns.say(f"{name}.test", answer)
@@ -199,10 +199,13 @@ def test_an_answer_that_says_nothing_changes_nothing(dns, begin):
 
 def test_without_an_answer_it_starts_waits_and_serves_when_there_is_one(dns, begin):
     dns.say(NAME, SILENCE)
-    roost = begin(waits=False)
+    dns.say("other.test", GARBAGE)
+    roost = begin("web: '{name}:{port}', other: 'other.test:{port}'", waits=False)
     wait_until(roost.is_ready, 20, "it serves what it has")
     assert lookup(roost)["state"] in ("waiting", "failing")
     assert roost.get("/").status == 503
+    wait_until(lambda: lookup(roost, "other")["state"] == "failing", 20, "garbage is a failure")
+    dns.say("other.test", NXDOMAIN)
     dns.say(NAME, HOSTS[:2])
     wait_for(roost, HOSTS[:2])
     assert roost.get("/").status == 200
@@ -272,6 +275,17 @@ def test_what_dns_says_is_changed_by_nobody_else(dns, begin):
     for method in ("POST", "DELETE"):
         answer = roost.on_control(method, "/add" if method == "POST" else "/rm", {"n": 1})
         assert answer.status == 409, answer
+    name = f"web-{HOSTS[0]}"
+    answer = roost.on_control("PATCH", f"/v1/replicas/{name}", {"weight": 0})
+    assert answer.status == 200, answer
+    assert set(placement(roost, 50)) == {HOSTS[1].encode()}
+    wait_asked(dns)
+    assert {row["name"]: row["weight"] for row in roost_replicas(roost)}[name] == 0
+    table = subprocess.run(
+        [BINARY, "ctl", "status", "--state", roost.state],
+        capture_output=True, text=True, timeout=20, env=roost.environment,
+    )  # fmt: skip
+    assert f"lookup web: {NAME}, answered, addresses {HOSTS[0]}:" in table.stdout, table
 
 
 def test_check_asks_no_dns_server(dns, tmp_path):

@@ -96,6 +96,8 @@ static void each_family_is_replaced_emptied_or_kept_by_what_came_of_it(void **st
         for (int family = 0; family < RESOLVER_FAMILIES; family++) {
             find(before, (enum resolver_family)family, 0, both[family]);
             known[family].count = before->count;
+            free(known[family].addresses);
+            known[family].addresses = malloc(sizeof(before->addresses));
             memcpy(known[family].addresses, before->addresses, sizeof(before->addresses));
         }
         find(&answer->found[RESOLVER_IPV4], RESOLVER_IPV4, rows[i].four, rows[i].four_found);
@@ -104,6 +106,8 @@ static void each_family_is_replaced_emptied_or_kept_by_what_came_of_it(void **st
         expect(RESOLVER_IPV4, rows[i].four_after);
         expect(RESOLVER_IPV6, rows[i].six_after);
     }
+    for (int family = 0; family < RESOLVER_FAMILIES; family++)
+        free(known[family].addresses);
     free(before);
     free(answer);
 }
