@@ -106,9 +106,11 @@ static struct names wanted_names(const struct lookup *lookup)
 
 static bool is_of(const struct lookup *lookup, const char *name, struct address *address)
 {
-    struct view entry;
+    struct view entry = view_of(lookup->entry);
 
-    return driver_static_name_read(name, &entry, address) == 0 &&
+    /* Most names are another's: that is seen without reading an address. */
+    return view_starts_with(view_of(name), entry) && name[entry.size] == '-' &&
+           driver_static_name_read(name, &entry, address) == 0 &&
            view_equals(entry, view_of(lookup->entry));
 }
 
@@ -211,8 +213,10 @@ static void follow(struct lookup *lookup)
 {
     struct names wanted = wanted_names(lookup);
 
-    lookup->leave_us =
-        lookup->lookups->loop->now_us + lookup->crew->config->health.start_ms * CLOCK_US_PER_MS;
+    /* Those that wait to leave do so from the first answer without them on. */
+    if (!timer_is_running(&lookup->settle))
+        lookup->leave_us =
+            lookup->lookups->loop->now_us + lookup->crew->config->health.start_ms * CLOCK_US_PER_MS;
     join(lookup, &wanted);
     part(lookup, &wanted);
     free(wanted.items);

@@ -342,6 +342,9 @@ static int open_channel(struct resolver *resolver, char *lookups, const char *se
     options.qcache_max_ttl = 0;
     mask |= ARES_OPT_QUERY_CACHE;
 #endif
+    /* In the order that was given; the system's may say otherwise of its own. */
+    if (servers)
+        mask |= ARES_OPT_NOROTATE;
     status = ares_init_options(&resolver->channel, &options, mask);
     if (status != ARES_SUCCESS) {
         resolver->channel = NULL;

@@ -126,7 +126,9 @@ class RawReplica:
         self.lock = threading.Lock()
         self.has_news = threading.Condition(self.lock)
         self.held_back = None  # connections nobody serves, once fill_queue() was called
-        self.listener = socket.create_server((host, port), backlog=backlog)
+        self.listener = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=backlog
+        )
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

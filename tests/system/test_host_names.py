@@ -3,6 +3,7 @@ whatever a DNS server does costs no request."""
 
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ services:
   - name: web
     replicas: {{ driver: static, addresses: {{ {addresses} }}, weights: {{ web: 2 }} }}
     balance: {{ key: ["query:key", random] }}
-    health: {{ interval: 100ms, timeout: 2s }}
+    health: {{ interval: 100ms, timeout: 2s, start: {start} }}
     timeouts: {{ drain: 2s }}
 """
 
@@ -64,10 +65,10 @@ def fleet():
 def begin(start, dns, fleet):
     """A balancer of `web: app.test`, started."""
 
-    def started(addresses=None, waits=True):
+    def started(addresses=None, waits=True, limit="10s"):
         port = fleet[HOSTS[0]].port
         addresses = (addresses or "web: '{name}:{port}'").format(name=NAME, port=port)
-        roost = start.prepare(config=CONFIG.format(dns=dns.port, addresses=addresses))
+        roost = start.prepare(config=CONFIG.format(dns=dns.port, addresses=addresses, start=limit))
         return roost.start() if waits else roost.spawn()
 
     return started
@@ -133,6 +134,17 @@ def roost_leaving(roost):
 
 def roost_replicas(roost):
     return roost.on_control("GET", "/v1/status").json()["services"][0]["replicas"]
+
+
+def test_the_old_wait_for_the_new_no_longer_than_health_start(dns, begin):
+    dns.say(NAME, HOSTS[:1])
+    roost = begin(limit="3s")
+    wait_for(roost, HOSTS[:1])
+    nobody = ["127.2.0.1", "127.2.0.2"]
+    dns.say(NAME, nobody)
+    wait_until(lambda: names(roost) == of(HOSTS[:1] + nobody), 20, "they are tried")
+    assert roost.get("/").status == 200
+    wait_until(lambda: names(roost) == of(nobody), 20, "the old one has left all the same")
 
 
 def test_another_order_of_the_answer_moves_no_key_and_is_no_change(dns, begin):
@@ -223,7 +235,10 @@ def test_a_restart_goes_on_with_the_addresses_it_knew(dns, begin, how):
     wait_for(roost, HOSTS[:3])
     assert (digest(roost), placement(roost)) == before
     dns.say(NAME, HOSTS[1:2])
+    roost.terminate(how)
+    roost.start()
     wait_for(roost, HOSTS[1:2])
+    assert roost.get("/").status == 200
 
 
 def test_more_addresses_than_fit_are_cut_the_same_way_each_time(dns, begin):
@@ -253,19 +268,22 @@ def test_aliases_are_followed_and_a_circle_of_them_is_a_failure(dns, begin):
 def test_the_hosts_file_and_addresses_beside_names(dns, begin, fleet):
     dns.say(NAME, HOSTS[:1])
     port = fleet[HOSTS[0]].port
-    local = RawReplica(port=port)
-    roost = begin(f"web: '{{name}}:{{port}}', here: 'localhost:{{port}}', one: '{HOSTS[1]}:{port}'",
-                  waits=False)  # fmt: skip
-    wanted = {f"web-{HOSTS[0]}", "here-127.0.0.1", "one"}
-    wait_until(
-        lambda: {name for name, state in roost_states(roost).items() if state == "up"} >= wanted, 20
-    )
+    has_ipv6 = Path("/proc/net/if_inet6").exists()
+    locals_ = [RawReplica(host=host, port=port) for host in ("127.0.0.1", "::1")[: 1 + has_ipv6]]
+    dns.say("six.test", ["::1"])
+    roost = begin(f"web: '{{name}}:{{port}}', here: 'localhost:{{port}}', one: '{HOSTS[1]}:{port}'"
+                  ", six: 'six.test:{port}'", waits=False)  # fmt: skip
+    wanted = {f"web-{HOSTS[0]}", "here-127.0.0.1", "one"} | ({"six-..1"} if has_ipv6 else set())
+
+    def has_wanted():
+        states = roost.states() if roost.is_ready() else {}
+        return {name for name, state in states.items() if state == "up"} >= wanted
+
+    wait_until(has_wanted, 20)
     assert dns.count("localhost") == 0
-    local.end()
-
-
-def roost_states(roost):
-    return roost.states() if roost.is_ready() else {}
+    assert lookup(roost, "six")["addresses"] == [f"[::1]:{port}"]
+    for local in locals_:
+        local.end()
 
 
 def test_what_dns_says_is_changed_by_nobody_else(dns, begin):
@@ -290,7 +308,7 @@ def test_what_dns_says_is_changed_by_nobody_else(dns, begin):
 
 def test_check_asks_no_dns_server(dns, tmp_path):
     path = tmp_path / "roost.yaml"
-    path.write_text(CONFIG.format(dns=dns.port, addresses=f"web: '{NAME}:80'"), encoding="utf-8")
+    path.write_text(CONFIG.format(dns=dns.port, addresses=f"web: '{NAME}:80'", start="1s"), encoding="utf-8")
     done = subprocess.run([BINARY, "check", "-c", path], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done
     assert dns.count(NAME, A) == 0
@@ -311,7 +329,7 @@ def test_check_asks_no_dns_server(dns, tmp_path):
 )
 def test_names_that_cannot_be_are_refused(tmp_path, addresses, says):
     path = tmp_path / "roost.yaml"
-    path.write_text(CONFIG.format(dns=53, addresses=addresses), encoding="utf-8")
+    path.write_text(CONFIG.format(dns=53, addresses=addresses, start="1s"), encoding="utf-8")
     done = subprocess.run([BINARY, "check", "-c", path], capture_output=True, text=True, timeout=20)
     assert done.returncode == 1, done
     assert says in done.stdout + done.stderr
