@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
+#include "control/memory_limit.h"
 
 /* Below that share of healthy replicas the verdicts of probes are not believed. */
 #define PANIC_PERCENT 50
@@ -14,27 +14,12 @@
 #define BUFFERED_PART      4
 #define BUFFERED_BYTES_MIN (16u << 20)
 
-/* The memory this process may use: the control group's limit, or the machine's memory. */
-static uint64_t memory_bytes(void)
-{
-    uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
-    unsigned long long limit = 0;
-
-    if (!file)
-        return machine;
-    if (fscanf(file, "%llu", &limit) != 1)
-        limit = 0;
-    fclose(file);
-    return limit && limit < machine ? limit : machine;
-}
-
 static uint64_t buffered_bytes(const struct config_limits *limits, unsigned workers)
 {
     uint64_t bytes = limits->buffered_total_bytes;
 
     if (bytes == 0)
-        bytes = memory_bytes() / BUFFERED_PART;
+        bytes = memory_limit_bytes() / BUFFERED_PART;
     bytes /= workers;
     return bytes < BUFFERED_BYTES_MIN ? BUFFERED_BYTES_MIN : bytes;
 }
