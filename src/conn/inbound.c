@@ -8,6 +8,7 @@
 #include "conn/inbound_life.h"
 #include "conn/pace.h"
 #include "conn/refusal.h"
+#include "conn/shed.h"
 
 /* A head that is not whole yet, and what one receive may bring behind it. */
 #define KEPT_BYTES_MAX (HEAD_BYTES_MAX + SOCK_RECEIVE_BYTES)
@@ -127,6 +128,17 @@ static void end_chunked(struct inbound *inbound)
     inbound_life_forget_chunks(inbound);
 }
 
+/* The next piece of a chunked body; its trailer section is kept until it is whole. */
+static enum h1_chunk_result read_chunk(struct inbound *inbound, struct view *rest,
+                                       struct view *data)
+{
+    size_t before = inbound->chunks->trailer.capacity;
+    enum h1_chunk_result result = h1_chunk_read(inbound->chunks, rest, data);
+
+    sock_group_count_kept(inbound->group->socks, before, inbound->chunks->trailer.capacity);
+    return result;
+}
+
 static size_t take_chunked(struct inbound *inbound, struct view bytes)
 {
     struct view rest = bytes;
@@ -134,12 +146,15 @@ static size_t take_chunked(struct inbound *inbound, struct view bytes)
     for (;;) {
         struct view data;
 
-        switch (h1_chunk_read(inbound->chunks, &rest, &data)) {
+        switch (read_chunk(inbound, &rest, &data)) {
         case H1_CHUNK_DATA:
             if (!tell_body(inbound, data))
                 return bytes.size - rest.size;
             break;
         case H1_CHUNK_MORE:
+            if (inbound->chunks->trailer.capacity &&
+                sock_group_keeps_too_much(inbound->group->socks))
+                inbound_life_refuse(inbound, 503, STREAM_SHUT_DOWN, shed_reason);
             return bytes.size;
         case H1_CHUNK_BAD:
             inbound_life_refuse(inbound, 400, STREAM_BAD, "the chunked body is malformed");
@@ -271,6 +286,23 @@ static void take_kept(struct inbound *inbound)
     inbound_life_update_pause(inbound);
 }
 
+/* Keeps what is not understood yet; false where the connection ended with it. */
+static bool keep(struct inbound *inbound, struct view bytes)
+{
+    const struct sock_group *socks = inbound->group->socks;
+
+    if (inbound_life_keep(inbound, bytes) < 0) {
+        inbound_life_refuse(inbound, 431, STREAM_TOO_LARGE, "more was sent than can be kept");
+        return false;
+    }
+    if (sock_group_keeps_too_much(socks))
+        shed_unfinished(inbound->group);
+    /* Many keep little each: then it is who comes last. */
+    if (inbound->state != INBOUND_CLOSED && sock_group_keeps_too_much(socks))
+        shed_one(inbound);
+    return inbound->state != INBOUND_CLOSED;
+}
+
 static void on_bytes(struct sock *sock, struct view bytes)
 {
     struct inbound *inbound = from_sock(sock);
@@ -281,10 +313,8 @@ static void on_bytes(struct sock *sock, struct view bytes)
         bytes = view_after(bytes, take_all(inbound, bytes));
     if (inbound->state == INBOUND_CLOSED)
         return;
-    if (bytes.size && buffer_append(&inbound->kept, bytes) < 0) {
-        inbound_life_refuse(inbound, 431, STREAM_TOO_LARGE, "more was sent than can be kept");
+    if (bytes.size && !keep(inbound, bytes))
         return;
-    }
     if (bytes.size && was_empty && inbound->state == INBOUND_HEAD)
         inbound_life_set_deadline(inbound, inbound->group->settings.header_timeout_ms);
     if (inbound->state == INBOUND_BODY)

@@ -20,9 +20,19 @@ void inbound_life_forget_chunks(struct inbound *inbound)
 {
     if (!inbound->chunks)
         return;
+    sock_group_count_kept(inbound->group->socks, inbound->chunks->trailer.capacity, 0);
     h1_chunk_finish(inbound->chunks);
     free(inbound->chunks);
     inbound->chunks = NULL;
+}
+
+int inbound_life_keep(struct inbound *inbound, struct view bytes)
+{
+    size_t before = inbound->kept.capacity;
+    int result = buffer_append(&inbound->kept, bytes);
+
+    sock_group_count_kept(inbound->group->socks, before, inbound->kept.capacity);
+    return result;
 }
 
 void inbound_life_forget_kept(struct inbound *inbound)
@@ -30,6 +40,7 @@ void inbound_life_forget_kept(struct inbound *inbound)
     if (!inbound->kept.data)
         return;
     sock_group_settle(inbound->group->socks);
+    sock_group_count_kept(inbound->group->socks, inbound->kept.capacity, 0);
     buffer_finish(&inbound->kept);
 }
 

@@ -27,6 +27,9 @@ void inbound_life_update_pause(struct inbound *inbound);
 /* Request and answer are over: the connection is free for the next one. */
 void inbound_life_begin_rest(struct inbound *inbound);
 
+/* Keeps bytes that are not understood yet. -ENOBUFS where they are too many. */
+MUST_USE int inbound_life_keep(struct inbound *inbound, struct view bytes);
+
 /* Frees what is kept of the bytes received; it may be among the pieces that are about to be sent:
  * they leave first. */
 void inbound_life_forget_kept(struct inbound *inbound);

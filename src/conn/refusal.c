@@ -20,8 +20,8 @@
 void refusal_write(struct inbound *inbound, uint16_t status, const char *reason)
 {
     struct inbound_group *group = inbound->group;
-    struct view fields = {NULL, 0};
-    struct view body = {NULL, 0};
+    struct view fields = VIEW("");
+    struct view body = VIEW("");
     struct h1_writer writer;
     size_t capacity;
     char *text;

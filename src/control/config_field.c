@@ -117,7 +117,7 @@ const struct config_field config_fields[] = {
      .help = "Requests of one address at once, before `client-requests` counts; auto is as many as that."},
     {"limits.buffered-total", CONFIG_SIZE, AT(limits.buffered_total_bytes), RANGE(1048576, TEBIBYTE),
      SPECIAL("auto", 0), .fallback = "auto",
-     .help = "Bytes all workers together hold for slow readers; beyond it those who make most wait are cut. At least 16 MiB a worker; auto is a quarter of the memory."},
+     .help = "Bytes all workers together hold for slow readers; beyond it those who make most wait are cut. As many again are kept of requests: of heads that are not whole, long heads, bodies for another attempt; beyond it whoever needs most is told 503. At least 16 MiB a worker; auto is a quarter of the memory."},
 
     {"services", CONFIG_LIST, RANGE(1, CONFIG_SERVICES_MAX), .when_absent = "one service with every default",
      .help = "What is balanced; a request goes to the first service that matches."},

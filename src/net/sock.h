@@ -74,6 +74,7 @@ struct sock_group {
     struct outbox outbox; /* small writes of this turn */
     size_t queued_bytes;  /* of all socks together */
     size_t queued_limit;  /* most of them: then only those are received from who feed nobody slow */
+    size_t kept_bytes;    /* of what owners keep of requests that are not whole, or not yet sure */
     struct list starved;  /* socks that wait for queued_bytes to fall */
     uint64_t receives;    /* system calls made, for the tests that count them */
     uint64_t sends;
@@ -118,6 +119,24 @@ struct sock {
 static inline bool sock_group_is_full(const struct sock_group *group)
 {
     return group->queued_bytes + SOCK_RECEIVE_ROOM_MIN > group->queued_limit;
+}
+
+/* An owner counts the memory of a buffer of received bytes that has grown or shrunk. */
+static inline void sock_group_count_kept(struct sock_group *group, size_t before, size_t now)
+{
+    group->kept_bytes = group->kept_bytes + now - before;
+}
+
+/* Is more kept than may be? As much as may be queued, and no part of that. */
+static inline bool sock_group_keeps_too_much(const struct sock_group *group)
+{
+    return group->kept_bytes > group->queued_limit;
+}
+
+/* Is there room to keep what could be done without? */
+static inline bool sock_group_may_keep(const struct sock_group *group)
+{
+    return group->kept_bytes <= group->queued_limit / 2;
 }
 
 /* Allocates the shared memory and takes the loop's settle function. */

@@ -12,6 +12,12 @@ static void stop_holding(struct exchange *x)
     if (!x->held.data)
         return;
     sock_group_settle(x->proxy->socks);
+    body_finish_held(x);
+}
+
+void body_finish_held(struct exchange *x)
+{
+    sock_group_count_kept(x->proxy->socks, x->held.capacity, 0);
     buffer_finish(&x->held);
 }
 
@@ -38,9 +44,23 @@ static bool is_worth_holding(struct exchange *x, size_t piece)
     return is_short && head_is_idempotent(x->method);
 }
 
+/* False where it is too much, or memory is short and the outbound has it all. */
+static bool can_hold(struct exchange *x, struct view bytes)
+{
+    struct sock_group *socks = x->proxy->socks;
+    size_t before = x->held.capacity;
+    int result;
+
+    if (x->outbound && !sock_group_may_keep(socks))
+        return false;
+    result = buffer_append(&x->held, bytes);
+    sock_group_count_kept(socks, before, x->held.capacity);
+    return result == 0;
+}
+
 static void hold(struct exchange *x, struct view bytes)
 {
-    if (!is_worth_holding(x, bytes.size) || buffer_append(&x->held, bytes) < 0)
+    if (!is_worth_holding(x, bytes.size) || !can_hold(x, bytes))
         stop_holding(x);
 }
 

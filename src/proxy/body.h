@@ -27,6 +27,9 @@ void body_send_held(struct exchange *x);
 /* The answer has begun: nothing will be sent again. */
 void body_release_held(struct exchange *x);
 
+/* What is held goes, for good. It is not about to be sent any more. */
+void body_finish_held(struct exchange *x);
+
 /* Passes news.body on to the client. False where a discarded answer is too long to read to its end.
  */
 MUST_USE bool body_pass_answer(struct exchange *x);

@@ -3,10 +3,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "conn/shed.h"
 #include "proxy/answer.h"
 #include "proxy/attempt.h"
 #include "proxy/body.h"
@@ -142,6 +142,8 @@ static enum exchange_step step_read(struct exchange *x)
         return refuse(x, 408, "the body did not arrive in time");
     if (!service)
         return EXCHANGE_PICK;
+    if (sock_group_keeps_too_much(x->proxy->socks))
+        return refuse(x, 503, shed_reason);
     return prepare_key_from_body(x, service) ? EXCHANGE_PICK : EXCHANGE_READ;
 }
 
@@ -556,12 +558,9 @@ static enum exchange_step step_finish(struct exchange *x)
     }
     if (x->held.data || !x->text_pool)
         sock_group_settle(proxy->socks);
-    buffer_finish(&x->held);
+    body_finish_held(x);
     buffer_finish(&x->request_trailers);
-    if (x->text_pool)
-        pool_give(x->text_pool, x->text);
-    else
-        free(x->text);
+    prepare_give_text(x);
     pool_give(&proxy->exchanges, x);
     return EXCHANGE_FINISH;
 }

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 #include "proxy/body.h"
@@ -24,6 +25,23 @@ static void take_text(struct exchange *x, size_t bytes)
         x->text_pool = &proxy->texts;
     x->text_capacity = x->text_pool ? x->text_pool->object_bytes : bytes;
     x->text = x->text_pool ? pool_take(x->text_pool) : memory_allocate(bytes);
+    if (!x->text_pool)
+        sock_group_count_kept(proxy->socks, 0, bytes);
+}
+
+void prepare_give_text(struct exchange *x)
+{
+    if (x->text_pool) {
+        pool_give(x->text_pool, x->text);
+        return;
+    }
+    sock_group_count_kept(x->proxy->socks, x->text_capacity, 0);
+    free(x->text);
+}
+
+bool prepare_is_long(const struct head *head)
+{
+    return forward_request_bytes(head) > PROXY_TEXT_BYTES;
 }
 
 /* Where the method and target stand in the text that was written. */

@@ -10,6 +10,12 @@
  * the body: then prepare_key_from_body() decides. */
 bool prepare_request(struct exchange *x, const struct table_service *service);
 
+/* Is it so long that its text takes memory of its own? */
+bool prepare_is_long(const struct head *head);
+
+/* Gives back the memory of the text. It is not about to be sent any more. */
+void prepare_give_text(struct exchange *x);
+
 /* Looks for the key in what is held of the body. False where more of it is needed. */
 bool prepare_key_from_body(struct exchange *x, const struct table_service *service);
 

@@ -20,6 +20,7 @@
 #include "proxy/handover.h"
 #include "proxy/limit.h"
 #include "proxy/link.h"
+#include "proxy/prepare.h"
 #include "proxy/record.h"
 #include "proxy/sandbox.h"
 
@@ -126,6 +127,8 @@ static void on_request(struct inbound *inbound, struct stream *stream, const str
     else if (sock_group_is_full(&worker->socks))
         refuse_request(worker, stream, head, client.ip, 503,
                        "more bytes wait for slow readers than limits.buffered-total allows");
+    else if (!sock_group_may_keep(&worker->socks) && prepare_is_long(head))
+        refuse_request(worker, stream, head, client.ip, 503, shed_reason);
     else
         exchange_begin(&worker->proxy, stream, head, &client);
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from balancer import BINARY, free_port, wait_until
+from balancer import BINARY, wait_until
 from hostile.swarm import Swarm
 from load import Background, closed_loop
 
@@ -248,72 +248,3 @@ def test_ports_used_up(capsys):
     assert told["after"] == 200
     assert set(told["statuses"]) == {"200", "503"}
     assert told["statuses"]["200"] >= 10
-
-
-MEMORY_BYTES = 128 << 20
-
-
-@pytest.fixture
-def memory_group():
-    """A control group of 128 MiB, of either version."""
-    for root, limit in (
-        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-        ("/sys/fs/cgroup", "memory.max"),
-    ):
-        group = Path(root) / f"roost-test-{os.getpid()}"
-        try:
-            group.mkdir()
-        except OSError:
-            continue
-        try:
-            (group / limit).write_text(str(MEMORY_BYTES), encoding="ascii")
-        except OSError:
-            group.rmdir()
-            continue
-        yield group
-        group.rmdir()
-        return
-    pytest.skip("no control group may be made here")
-
-
-@pytest.fixture
-def sample_replicas():
-    """Two, whose memory is their own: [(port, process)]."""
-    started = []
-    for _ in range(2):
-        port = free_port()
-        environment = {**os.environ, "PORT": str(port), "SERVER_ID": str(port)}
-        process = subprocess.Popen([BINARY, "replica"], env=environment, stdout=subprocess.DEVNULL)
-        started.append((port, process))
-    yield started
-    for _, process in started:
-        process.terminate()
-        process.wait()
-
-
-@pytest.mark.long
-def test_all_of_it_in_128_mib(start, memory_group, sample_replicas, tmp_path, capsys):
-    """Keeper and workers in that much memory, under all attacks at once: nobody is killed, and
-    normal traffic is served or told 503."""
-    inside = tmp_path / "roost"
-    inside.write_text(f'#!/bin/sh\necho $$ > {memory_group}/cgroup.procs\nexec "{BINARY}" "$@"\n')
-    inside.chmod(0o755)
-    addresses = ", ".join(f'r{port}: "127.0.0.1:{port}"' for port, _ in sample_replicas)
-    static = f"driver: static, addresses: {{ {addresses} }}"
-    roost = start(config=config(buffered_mib=32, replicas=static), binary=inside)
-    pids = set(roost.pids())
-    head = b" / HTTP/1.1\r\nHost: a\r\n"
-    with normal_traffic(roost) as load:
-        with (
-            Swarm(roost.port, 3000, b"GET" + head, drip=b"X: y\r\n"),
-            Swarm(roost.port, 1000, b"POST" + head + b"Content-Length: 999\r\n\r\n", drip=b"x"),
-            Swarm(roost.port, 500, b"GET /bytes/50000000 HTTP/1.1\r\nHost: a\r\n\r\n",
-                  read_bytes=1, receive_buffer=4096),
-        ):  # fmt: skip
-            time.sleep(12)
-    assert set(roost.pids()) >= pids, "somebody was killed"
-    assert not load.result.failures, load.result
-    assert set(load.result.statuses) <= {200, 503}
-    with capsys.disabled():
-        print(f"\n  in 128 MiB: {load.result}")
-    roost.terminate()

@@ -60,6 +60,7 @@ static inline void rig_init(struct rig *rig)
 static inline void rig_finish(struct rig *rig)
 {
     loop_turn(&rig->loop, 0);
+    assert_int_equal(rig->socks.kept_bytes, 0);
     sock_group_finish(&rig->socks);
     loop_finish(&rig->loop);
     clock_set(0);
