@@ -4,13 +4,8 @@
  *
  *   1. started as root: another user (SANDBOX_UID), no supplementary groups; no capabilities;
  *   2. no core dumps with clients' data (PR_SET_DUMPABLE), no new privileges (PR_SET_NO_NEW_PRIVS);
- *   3. seccomp (libseccomp): a list of calls. The hot ones have no argument checks, so that the
- *      kernel (5.11 on) remembers them as allowed and runs no filter for them. Starting programs,
- *      ptrace, opening files, foreign socket families, executable memory and signals to others
- *      kill; anything else answers EPERM and is counted. The counting is done by a handler for the
- *      SIGSYS that stands for such a refusal (SECCOMP_RET_TRAP): the kernel alone does not count.
- *
- * Sanitizers read files and start a tracer of their own: their builds have a wider list.
+ *   3. seccomp (base/jail.h): a list of calls. The hot ones have no argument checks, so that the
+ *      kernel (5.11 on) remembers them as allowed and runs no filter for them.
  */
 #pragma once
 
@@ -21,18 +16,6 @@
 /* Whom a worker started as root becomes. */
 #define SANDBOX_UID 10001
 #define SANDBOX_GID 10001
-
-/* Whether this build has the wider list. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SANDBOX_IS_WIDE 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define SANDBOX_IS_WIDE 1
-#endif
-#endif
-#ifndef SANDBOX_IS_WIDE
-#define SANDBOX_IS_WIDE 0
-#endif
 
 /*
  * Locks this process in. A failure means that the worker must not serve. Root without the right to

@@ -13,6 +13,7 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "replica/dockhand_jail.h"
 #include "replica/dockhand_order.h"
 #include "replica/dockhand_task.h"
 
@@ -87,6 +88,7 @@ static void on_link_events(struct watch *watch, uint32_t events)
     ssize_t size = recv(watch->fd, text, DOCKHAND_ORDER_BYTES_MAX + 1, MSG_DONTWAIT);
 
     (void)events;
+    dockhand_jail_look();
     if (size > 0)
         obey(dockhand, (struct view){text, (size_t)size});
     else if (size == 0 || (errno != EAGAIN && errno != EINTR))
@@ -113,13 +115,20 @@ static int start(struct dockhand *dockhand, struct error *why)
     return loop_add(&dockhand->loop, &dockhand->link, EPOLLIN, on_link_events);
 }
 
-static int work(struct dockhand *dockhand)
+/* An unfit charter is the end of both processes: to start again would not help. */
+static int work(struct dockhand *dockhand, struct view charter)
 {
     struct error why = {""};
     int result;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     result = start(dockhand, &why);
+    if (result == 0)
+        result = dockhand_jail_enter(&why);
+    if (result == 0 && dockhand_charter_read(&dockhand->charter, charter, &why) < 0) {
+        log_event(LOG_ERROR, "dockhand.failed", LOG_TEXT("reason", why.text));
+        return STATUS_REFUSED;
+    }
     if (result < 0) {
         log_event(LOG_ERROR, "dockhand.failed", LOG_TEXT("reason", why.text));
         dockhand->link.fd = DOCKHAND_FD;
@@ -130,6 +139,7 @@ static int work(struct dockhand *dockhand)
     /* Nothing that was ordered of an earlier one will be answered. */
     dockhand_say(dockhand, json_pack("{s:i,s:i}", "id", 0, "result", 0));
     loop_run(&dockhand->loop);
+    dockhand_jail_look();
     dockhand_task_cancel_all(dockhand);
     engine_finish(&dockhand->engine);
     loop_finish(&dockhand->loop);
@@ -139,32 +149,26 @@ static int work(struct dockhand *dockhand)
 
 /* ---- the outer process ---- */
 
-static int read_charter(struct dockhand *dockhand, struct error *why)
+/* Reads it into `text` of DOCKHAND_ORDER_BYTES_MAX + 1; its size. */
+static ssize_t receive_charter(char *text, struct error *why)
 {
-    char *text = memory_allocate(DOCKHAND_ORDER_BYTES_MAX + 1);
     ssize_t size;
-    int result;
 
     do
         size = recv(DOCKHAND_FD, text, DOCKHAND_ORDER_BYTES_MAX + 1, 0);
     while (size < 0 && errno == EINTR);
-    if (size < 0)
-        result = error_set(why, -errno, "it has no keeper: %s", strerror(errno));
-    else
-        result = dockhand_charter_read(&dockhand->charter, (struct view){text, (size_t)size}, why);
-    free(text);
-    return result;
+    return size < 0 ? error_set(why, -errno, "it has no keeper: %s", strerror(errno)) : size;
 }
 
 /* Until an inner one ends in order; returns the exit status. */
-static int keep_working(struct dockhand *dockhand)
+static int keep_working(struct dockhand *dockhand, struct view charter)
 {
     for (;;) {
         pid_t pid = fork();
         int status = 0;
 
         if (pid == 0) {
-            status = work(dockhand);
+            status = work(dockhand, charter);
             dockhand_charter_finish(&dockhand->charter);
             exit(status);
         }
@@ -180,17 +184,22 @@ static int keep_working(struct dockhand *dockhand)
 int dockhand_main(void)
 {
     struct dockhand *dockhand = memory_allocate(sizeof(*dockhand));
+    char *charter = memory_allocate(DOCKHAND_ORDER_BYTES_MAX + 1);
     struct error why = {""};
     int status = STATUS_REFUSED;
+    ssize_t size;
 
     log_name_process("dockhand");
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     signal(SIGPIPE, SIG_IGN);
-    if (read_charter(dockhand, &why) == 0)
-        status = keep_working(dockhand);
+    size = dockhand_jail_shed(&why);
+    if (size == 0)
+        size = receive_charter(charter, &why);
+    if (size >= 0)
+        status = keep_working(dockhand, (struct view){charter, (size_t)size});
     else
         log_event(LOG_ERROR, "dockhand.failed", LOG_TEXT("reason", why.text));
-    dockhand_charter_finish(&dockhand->charter);
+    free(charter);
     free(dockhand);
     return status;
 }

@@ -4,10 +4,10 @@
  * Whoever takes over the keeper can start, stop and remove containers that bear our labels, made
  * the way the charter says, and nothing else. The labels are looked at before every act.
  *
- * The first message on the link is the charter. The process forks: the inner one works; where it
- * crashes the outer one, which parses nothing, starts another, because the keeper may by then no
- * longer have the right to. Both end when the keeper has closed its end and what it had ordered is
- * done.
+ * The first message on the link is the charter. The process forks: the inner one locks itself in
+ * (dockhand_jail.h), reads the charter and works; where it crashes the outer one, which parses
+ * nothing, starts another, because the keeper may by then no longer have the right to. Both end
+ * when the keeper has closed its end and what it had ordered is done.
  *
  * Owner: the process `roost dockhand`.
  */

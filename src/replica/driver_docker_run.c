@@ -248,7 +248,7 @@ static void tell_started(struct docker_run *run, const struct address *address, 
     snprintf(started.handle, sizeof(started.handle), "%s", run->id);
     run->state = RUN_RUNNING;
     run->is_started = true;
-    watch_exit(run, (pid_t)pid);
+    watch_exit(run, started.container_pid);
     run->run.events->on_started(&run->run, &started);
 }
 

@@ -13,6 +13,8 @@ from balancer import wait_until
 from docker_engine import IMAGE, Load
 from docker_fixtures import all_up, engine, heal, nothing_left, serve  # noqa: F401
 
+CAP_DAC_OVERRIDE = 1 << 1
+
 
 def test_replicas_are_containers_made_of_what_was_declared(engine, serve):
     roost = serve("--num-servers", 3)
@@ -199,6 +201,37 @@ def dockhands(engine):
     return found
 
 
+def status_of(pid):
+    """{field: value} of /proc/PID/status."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def test_a_dockhand_is_locked_in_and_its_list_of_calls_is_enough(engine, serve):
+    """A call that is missing in the list answers EPERM and says so in the log; one that kills makes a
+    new dockhand."""
+    roost = serve("--num-servers", 2)
+    before = sorted(dockhands(engine))
+    outer, inner = before
+    locked = status_of(inner)
+    assert (locked["Seccomp"], locked["NoNewPrivs"]) == ("2", "1")
+    assert int(locked["CapEff"], 16) & ~CAP_DAC_OVERRIDE == 0
+    assert int(locked["CapPrm"], 16) == int(locked["CapEff"], 16)
+    assert int(status_of(outer)["CapEff"], 16) & ~CAP_DAC_OVERRIDE == 0
+    for fd in Path(f"/proc/{inner}/fd").iterdir():
+        target = os.readlink(fd)
+        assert target in ("/dev/null", str(roost.log)) or target.startswith(
+            ("socket:", "anon_inode:[eventpoll]")
+        ), target
+    assert roost.add(1, ["S5"]).status == 200
+    heal(engine, roost, "Server 1", "Server-1", 3)
+    assert roost.rm(1, ["S5"]).status == 200
+    wait_until(lambda: len(engine.containers()) == 2, 15)
+    assert sorted(dockhands(engine)) == before
+    assert roost.terminate() == 0
+    assert "sandbox." not in roost.log_text()
+
+
 def test_no_worker_holds_or_can_reach_the_socket(engine, serve):
     roost = serve("--num-servers", 1)
     workers = roost.pids_with("roost worker")
@@ -207,10 +240,7 @@ def test_no_worker_holds_or_can_reach_the_socket(engine, serve):
         for fd in Path(f"/proc/{pid}/fd").iterdir():
             assert "docker.sock" not in os.readlink(fd)
     for pid in workers:
-        status = dict(
-            line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
-            if ":\t" in line
-        )  # fmt: skip
+        status = status_of(pid)
         assert status["Seccomp"] == "2", "sockets are TCP only: test_sandbox.py"
         assert "0" not in status["Uid"].split()
         # The socket's folder is closed to that user besides.

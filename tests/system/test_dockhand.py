@@ -94,21 +94,53 @@ def test_a_dockhand_makes_starts_and_removes_its_own(engine, hand):
     assert one.ask("remove", container=made["container"])["result"] == -2
 
 
-def test_a_dockhand_refuses_what_it_has_no_word_for(engine, hand):
-    one = hand()
-    for verb, fields in (
-        ("exec", {"container": "0" * 64, "cmd": ["sh"]}),
-        ("build", {}),
-        ("pull", {"image": "x"}),
-        ("create", {"name": "S5", "replica": "a", "binds": ["/:/host"]}),
-        ("create", {"name": "S5", "replica": "a", "privileged": True}),
-        ("create", {"name": "S5?platform=x", "replica": "a"}),
-        ("remove", {"container": "../images/" + IMAGE}),
-        ("inspect", {"container": "S5"}),
-    ):
-        answer = one.ask(verb, **fields)
-        assert answer["result"] == -22, (verb, fields, answer)
-    assert engine.containers() == {}
+@pytest.fixture(scope="module")
+def shared_hand(engine):
+    one = Hand(engine)
+    yield one
+    one.end()
+
+
+FORBIDDEN = {
+    "a bind mount": ("create", {"binds": ["/:/host"]}),
+    "a mount": ("create", {"mounts": [{"Type": "bind", "Source": "/", "Target": "/host"}]}),
+    "the volumes of another": ("create", {"volumes_from": ["foreign"]}),
+    "privileged": ("create", {"privileged": True}),
+    "the network of the host": ("create", {"network": "host"}),
+    "the processes of the host": ("create", {"pid": "host"}),
+    "the memory of the host": ("create", {"ipc": "host"}),
+    "the users of the host": ("create", {"userns": "host"}),
+    "an added capability": ("create", {"cap_add": ["SYS_ADMIN"]}),
+    "a device": ("create", {"devices": ["/dev/mem"]}),
+    "no seccomp": ("create", {"security_opt": ["seccomp=unconfined"]}),
+    "a sysctl": ("create", {"sysctls": {"kernel.core_pattern": "|/x"}}),
+    "a published port": ("create", {"ports": ["80:80"]}),
+    "another image": ("create", {"image": "other"}),
+    "another command": ("create", {"command": ["sh"]}),
+    "another user": ("create", {"user": "root"}),
+    "other labels": ("create", {"labels": {"io.roost.node": "another"}}),
+    "more environment": ("create", {"env": ["LD_PRELOAD=/x"]}),
+    "a body of its own": ("create", {"HostConfig": {"Privileged": True}}),
+    "a query behind a name": ("create", {"name": "S5?platform=x"}),
+    "exec": ("exec", {"container": "0" * 64, "cmd": ["sh"]}),
+    "attach": ("attach", {"container": "0" * 64}),
+    "files into a container": ("archive", {"container": "0" * 64, "path": "/"}),
+    "a build": ("build", {}),
+    "a pull": ("pull", {"image": "other"}),
+    "an image removed": ("remove", {"container": "../images/" + IMAGE}),
+    "a container by its name": ("inspect", {"container": "foreign"}),
+    "a volume": ("volume", {"name": "x"}),
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_a_dockhand_refuses_what_it_has_no_word_for(engine, shared_hand, what):
+    verb, fields = FORBIDDEN[what]
+    if verb == "create":
+        fields = {"name": "S5", "replica": "S5", **fields}
+    answer = shared_hand.ask(verb, **fields)
+    assert answer["result"] == -22, answer
+    assert engine.containers(None) == {}
 
 
 @pytest.mark.parametrize("charter", [{"network": "host"}, {"image": "-x"}, {"privileged": True}])

@@ -10,7 +10,9 @@ from hostile.sweep import ANSWERS, REQUESTS
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-SANDBOX = (ROOT / "src" / "proxy" / "sandbox.c").read_text(encoding="utf-8")
+SANDBOX = "".join(
+    (ROOT / "src" / name).read_text(encoding="utf-8") for name in ("proxy/sandbox.c", "base/jail.c")
+)
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`(tests/[^`]+::[^`]+)`", TEXT))))

@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/jail.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -176,7 +177,7 @@ static void what_only_an_intruder_does_kills(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(killing); i++) {
         int status;
 
-        if (SANDBOX_IS_WIDE && killing[i].is_for_sanitizers)
+        if (JAIL_IS_WIDE && killing[i].is_for_sanitizers)
             continue;
         status = in_sandbox(try_it, (void *)&killing[i]);
         if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
@@ -190,7 +191,7 @@ static void anything_else_is_refused_and_counted(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
         int status;
 
-        if (SANDBOX_IS_WIDE && refused[i].is_for_sanitizers)
+        if (JAIL_IS_WIDE && refused[i].is_for_sanitizers)
             continue;
         status = in_sandbox(try_to_be_refused, (void *)&refused[i]);
         if (!WIFEXITED(status) || WEXITSTATUS(status) != WENT_WELL)
