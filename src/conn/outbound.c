@@ -107,6 +107,33 @@ static enum stream_failure early_end(const struct outbound *outbound)
 
 /* ---- the pool ---- */
 
+static uint64_t now_of(const struct outbound *outbound)
+{
+    return outbound->pool->socks->loop->now_us;
+}
+
+static void start_timer(struct outbound *outbound, uint32_t after_ms)
+{
+    loop_start_timer(outbound->pool->socks->loop, &outbound->timer, after_ms * CLOCK_US_PER_MS);
+}
+
+/* Has it not been connected to, where others were meanwhile? */
+static bool is_worth_waiting(const struct outbound *outbound)
+{
+    const struct outbound_list *place = &outbound->pool->places[outbound->place];
+
+    return !outbound->is_doomed && !outbound->is_patient && place->alive_us > outbound->began_us &&
+           now_of(outbound) < outbound->began_us + OUTBOUND_QUEUE_MS * CLOCK_US_PER_MS;
+}
+
+static void wait_for_queue(struct outbound *outbound)
+{
+    uint64_t until_us = outbound->began_us + OUTBOUND_QUEUE_MS * CLOCK_US_PER_MS;
+
+    outbound->is_patient = true;
+    loop_start_timer(outbound->pool->socks->loop, &outbound->timer, until_us - now_of(outbound));
+}
+
 static void on_timer(struct timer *timer)
 {
     struct outbound *outbound = CONTAINER_OF(timer, struct outbound, timer);
@@ -115,15 +142,12 @@ static void on_timer(struct timer *timer)
         close_outbound(outbound);
         return;
     }
-    if (!outbound->is_connected)
+    if (!outbound->is_connected && is_worth_waiting(outbound))
+        wait_for_queue(outbound);
+    else if (!outbound->is_connected)
         fail(outbound, STREAM_TIMED_OUT, "connecting took too long");
     else if (outbound->is_doomed)
         fail(outbound, early_end(outbound), "the replica is gone");
-}
-
-static void start_timer(struct outbound *outbound, uint32_t after_ms)
-{
-    loop_start_timer(outbound->pool->socks->loop, &outbound->timer, after_ms * CLOCK_US_PER_MS);
 }
 
 static void keep(struct outbound *outbound)
@@ -228,6 +252,7 @@ int outbound_start(struct outbound_pool *pool, const struct outbound_place *wher
 
         if (result < 0)
             return result;
+        outbound->began_us = now_of(outbound);
         start_timer(outbound, connect_ms);
     }
     pool->busy_count++;
@@ -453,6 +478,7 @@ static void begin_answer(struct outbound *outbound, struct head *head)
     /* The request's own end came before; from here on it is the tunnel's. */
     if (head->body.kind == FRAMING_TUNNEL)
         outbound->is_request_done = false;
+    place_of(outbound)->alive_us = now_of(outbound);
     outbound->stream.events->on_head(&outbound->stream, head);
 }
 
@@ -608,8 +634,13 @@ static void on_connected(struct sock *sock)
 {
     struct outbound *outbound = from_sock(sock);
 
+    const struct stream_events *events = outbound->stream.events;
+
     outbound->is_connected = true;
+    place_of(outbound)->alive_us = now_of(outbound);
     timer_stop(&outbound->timer);
+    if (events && events->on_connected)
+        events->on_connected(&outbound->stream);
 }
 
 static void on_reset(struct sock *sock, int error)

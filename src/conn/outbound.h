@@ -18,6 +18,10 @@
 /* What a replica that is gone has sent before may still be on its way so long. */
 #define OUTBOUND_LAST_WORDS_MS 50
 
+/* A replica that takes other connections but not this one has a full queue, and the kernel asks
+ * again after a second (RFC 6298 2): such a one is waited for so long, whatever may be usual. */
+#define OUTBOUND_QUEUE_MS 1250
+
 /* Places in a pool: who is connected to. A place is a small number, its owner knows what it stands
  * for. */
 #define OUTBOUND_PLACES_MAX 4096
@@ -53,6 +57,7 @@ struct outbound {
     size_t held;
     uint64_t left;
     uint64_t sent_before;
+    uint64_t began_us; /* to connect */
     uint32_t place;
     uint32_t incarnation;
     uint8_t state;
@@ -67,12 +72,14 @@ struct outbound {
     bool is_answer_done : 1;
     bool says_close : 1;
     bool is_processing : 1;
-    bool is_doomed : 1; /* its replica is gone: the timer ends it */
+    bool is_doomed : 1;  /* its replica is gone: the timer ends it */
+    bool is_patient : 1; /* the time to connect was made longer */
 };
 
 struct outbound_list {
     struct list idle;
     struct list busy;
+    uint64_t alive_us; /* when it last took a connection or began to answer */
 };
 
 struct outbound_pool {
@@ -94,8 +101,9 @@ void outbound_pool_finish(struct outbound_pool *pool);
 
 /*
  * A stream to `where`, held by `holder`: an idle connection with nothing to read, else a new one
- * (on_reset with STREAM_REFUSED or STREAM_TIMED_OUT later in the turn or after `connect_ms` where
- * it cannot be had). -errno where not even a socket can be had: no stream then.
+ * (on_reset with STREAM_REFUSED or STREAM_TIMED_OUT later in the turn or after `connect_ms` or
+ * OUTBOUND_QUEUE_MS where it cannot be had). -errno where not even a socket can be had: no stream
+ * then.
  */
 MUST_USE int outbound_start(struct outbound_pool *pool, const struct outbound_place *where,
                             uint32_t connect_ms, const struct stream_events *events, void *holder,

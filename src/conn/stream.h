@@ -33,9 +33,11 @@ enum stream_failure {
     STREAM_SHUT_DOWN, /* we are stopping */
 };
 
-/* What a stream tells its holder. None may be NULL but on_interim, on_head and on_tunnel_fin where
- * they cannot come. */
+/* What a stream tells its holder. None may be NULL but on_connected, and on_interim and on_head
+ * where they cannot come. */
 struct stream_events {
+    /* Outbound: its new connection is there. */
+    void (*on_connected)(struct stream *stream);
     /* Outbound: the head of an interim answer (1xx but 101). Views as in on_head. */
     void (*on_interim)(struct stream *stream, const struct head *head);
     /* Outbound: the head of the answer; head->body is its framing. Views are gone when this

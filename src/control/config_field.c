@@ -210,7 +210,7 @@ const struct config_field config_fields[] = {
 
     {"services[].timeouts", CONFIG_SECTION, .help = "How long one request may wait for what."},
     {"services[].timeouts.connect", CONFIG_DURATION, SERVICE(timeouts.connect_ms), RANGE(1, DAY_MS), .fallback = "500ms",
-     .help = "For a connection to a replica."},
+     .help = "For a connection to a replica. One that takes others meanwhile has a full queue, which the kernel asks again after a second: it has 1.25 s at least."},
     {"services[].timeouts.response", CONFIG_DURATION, SERVICE(timeouts.response_ms), RANGE(1, DAY_MS), .fallback = "30s",
      .help = "For the head of the answer."},
     {"services[].timeouts.idle", CONFIG_DURATION, SERVICE(timeouts.idle_ms), RANGE(1, DAY_MS), .fallback = "60s",

@@ -222,7 +222,7 @@ static void place_of(const struct exchange *x, struct outbound_place *place)
         .incarnation = seat->incarnation,
         .address = table_replicas(x->proxy->table, service)[seat->member].address,
         .is_checked = !head_is_idempotent(x->method),
-        .is_fresh = x->attempts > 0,
+        .is_fresh = x->attempts > 0 && x->failure == STREAM_CLOSED,
     };
 }
 
@@ -263,6 +263,8 @@ static enum exchange_step step_connect(struct exchange *x)
 
     place_of(x, &place);
     count_attempt(x);
+    if (!x->is_link && (place.is_fresh || !outbound_has_idle(&x->proxy->outbounds, x->seat)))
+        proxy_await_seat(x->proxy, x->seat, connect_ms);
     result =
         outbound_start(&x->proxy->outbounds, &place, connect_ms, &outbound_events, x, &x->outbound);
     if (result < 0) {
@@ -383,7 +385,8 @@ static enum exchange_step step_retry(struct exchange *x)
     if (hold_begins(x))
         return EXCHANGE_HOLD;
     if (attempt_can_follow(x) || attempt_begins_anew(x)) {
-        if (!x->is_taken_back)
+        /* What a replica held that is only down goes on too, but on credit. */
+        if (!attempt_lost_its_replica(x))
             proxy_take_retry(x->proxy);
         x->is_taken_back = false;
         /* Of the wait for a verdict; what comes next has its own time. */
@@ -640,6 +643,14 @@ static const struct stream_events client_events = {
 
 /* ---- news from the outbound ---- */
 
+static void on_connected(struct stream *stream)
+{
+    const struct exchange *x = stream->holder;
+
+    if (!x->is_link)
+        proxy_clear_seat(x->proxy, x->seat);
+}
+
 static void on_interim(struct stream *stream, const struct head *head)
 {
     struct exchange *x = stream->holder;
@@ -692,12 +703,13 @@ static void on_reset(struct stream *stream, enum stream_failure failure, const c
     x->failure = failure;
     x->failure_text = why;
     if (!x->is_link && (failure == STREAM_REFUSED || failure == STREAM_TIMED_OUT))
-        proxy_skip_seat(x->proxy, x->seat);
+        proxy_note_unreached(x->proxy, x->seat, failure, x->attempt_us);
     x->news.has_failed = true;
     exchange_run(x);
 }
 
 static const struct stream_events outbound_events = {
+    .on_connected = on_connected,
     .on_interim = on_interim,
     .on_head = on_head,
     .on_body = on_body,

@@ -2,6 +2,12 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
+
+/* Of the time a connection may take that much in vain says something. */
+#define WAITED_ENOUGH 3
+#define WAITED_PARTS  4
+
 struct search {
     struct proxy *proxy;
     unsigned service;
@@ -32,6 +38,33 @@ static bool is_over_bound(const struct proxy *proxy, unsigned service, unsigned 
         return false;
     return balance_is_over_bound(table_image(proxy->table, of), &proxy->services[service].load,
                                  member, of->rules.bound, of->rules.bound_floor);
+}
+
+/* How long connections to it have been waited for in vain; 0: they are not, or nobody waits any
+ * more. */
+static uint64_t waited_us(const struct proxy *proxy, unsigned service, uint32_t seat)
+{
+    uint32_t connect_ms = table_services(proxy->table)[service].rules.connect_ms;
+    uint64_t since_us = proxy->seats[seat].waits_us;
+    uint64_t waited_us = proxy->loop->now_us - since_us;
+
+    return since_us && waited_us < PROXY_WAIT_US(connect_ms) ? waited_us : 0;
+}
+
+/*
+ * Who has waited in vain for one replica does not do so where others wait already. And one that was
+ * not reached is asked by one request at a time whether it is back: where all of many are gone,
+ * there is always one whose time to be skipped is over, and everybody would wait for that.
+ */
+static bool is_waited_for(const struct proxy *proxy, unsigned service, uint32_t seat,
+                          const struct pick_tried *tried)
+{
+    uint32_t connect_ms = table_services(proxy->table)[service].rules.connect_ms;
+    uint64_t waited = waited_us(proxy, service, seat);
+
+    if (proxy->seats[seat].skip_us && proxy->seats[seat].waits_us && waited)
+        return true;
+    return tried->count && waited * WAITED_PARTS >= connect_ms * CLOCK_US_PER_MS * WAITED_ENOUGH;
 }
 
 static const char *state_obstacle(const struct proxy *proxy, unsigned service,
@@ -72,6 +105,8 @@ const char *pick_obstacle(const struct proxy *proxy, unsigned service, unsigned 
         return "owner refused";
     if (was_tried(tried, replica->seat))
         return "owner was tried";
+    if (is_waited_for(proxy, service, replica->seat, tried))
+        return "owner takes no connections";
     return is_over_bound(proxy, service, member) ? "owner is over its bound" : NULL;
 }
 
@@ -94,7 +129,8 @@ static bool may_use_at_need(void *context, unsigned member)
                     (state == SEAT_DOWN && proxy->services[search->service].is_panicking);
 
     return is_there && proxy->seats[replica->seat].skip_until_us <= proxy->loop->now_us &&
-           !was_tried(search->tried, replica->seat);
+           !was_tried(search->tried, replica->seat) &&
+           !is_waited_for(proxy, search->service, replica->seat, search->tried);
 }
 
 int pick_replica(struct proxy *proxy, unsigned service, uint64_t hash,

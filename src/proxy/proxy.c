@@ -230,7 +230,7 @@ void proxy_lose_link(struct proxy *proxy)
 
 void proxy_earn_retry(struct proxy *proxy, const struct table_service *service)
 {
-    uint64_t most = PROXY_BUDGET_MAX * 1000;
+    const int64_t most = PROXY_BUDGET_MAX * 1000;
 
     proxy->budget_permille += service->rules.retry_permille;
     if (proxy->budget_permille > most)
@@ -244,8 +244,8 @@ bool proxy_has_retry(const struct proxy *proxy)
 
 void proxy_take_retry(struct proxy *proxy)
 {
-    assert(proxy_has_retry(proxy));
-    proxy->budget_permille -= 1000;
+    if (proxy->budget_permille > -PROXY_BUDGET_MAX * 1000)
+        proxy->budget_permille -= 1000;
     SEGMENTS_ADD(proxy->counts->retries, 1);
 }
 
@@ -259,12 +259,33 @@ void proxy_skip_seat(struct proxy *proxy, uint32_t seat)
         own->skip_us =
             own->skip_us * 2 < PROXY_SKIP_MAX_US ? own->skip_us * 2 : (uint32_t)PROXY_SKIP_MAX_US;
     own->skip_until_us = proxy->loop->now_us + own->skip_us;
+    own->waits_us = 0;
+}
+
+void proxy_note_unreached(struct proxy *proxy, uint32_t seat, enum stream_failure failure,
+                          uint64_t since_us)
+{
+    if (failure == STREAM_TIMED_OUT && proxy->seats[seat].alive_us > since_us)
+        return;
+    proxy_skip_seat(proxy, seat);
 }
 
 void proxy_clear_seat(struct proxy *proxy, uint32_t seat)
 {
-    proxy->seats[seat].skip_until_us = 0;
-    proxy->seats[seat].skip_us = 0;
+    struct proxy_seat *own = &proxy->seats[seat];
+
+    own->skip_until_us = 0;
+    own->skip_us = 0;
+    own->waits_us = 0;
+    own->alive_us = proxy->loop->now_us;
+}
+
+void proxy_await_seat(struct proxy *proxy, uint32_t seat, uint32_t connect_ms)
+{
+    struct proxy_seat *own = &proxy->seats[seat];
+
+    if (!own->waits_us || proxy->loop->now_us - own->waits_us >= PROXY_WAIT_US(connect_ms))
+        own->waits_us = proxy->loop->now_us;
 }
 
 void proxy_refresh_load(struct proxy *proxy, unsigned number)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/clock.h"
 #include "base/pool.h"
 #include "conn/inbound.h"
 #include "conn/outbound.h"
@@ -35,10 +36,15 @@
 #define PROXY_SKIP_MIN_US UINT64_C(50000)
 #define PROXY_SKIP_MAX_US UINT64_C(1000000)
 
+/* Somebody who waits for a connection so long does so no more: who waited may have left. */
+#define PROXY_WAIT_US(connect_ms) (2 * (connect_ms)*CLOCK_US_PER_MS)
+
 /* What this worker alone knows of a seat. */
 struct proxy_seat {
     uint64_t skip_until_us; /* 0: not skipped */
     uint64_t returning_us;  /* since when it is seen being healed; 0: it is not */
+    uint64_t alive_us;      /* when it last took a connection or answered */
+    uint64_t waits_us;      /* since then connections to it are waited for in vain; 0: are not */
     uint32_t skip_us;       /* how long the next refusal costs */
     uint32_t incarnation;   /* of the table in force; 0: not in it */
     uint16_t service;       /* its place in the table */
@@ -79,7 +85,7 @@ struct proxy {
     bool is_link_open;
     bool is_draining;                         /* what runs is to end soon */
     void (*want_stream)(struct proxy *proxy); /* asks the keeper for one more */
-    uint64_t budget_permille;                 /* tokens × 1000 */
+    int64_t budget_permille;                  /* tokens × 1000; below zero: taken on credit */
     struct proxy_seat *seats;                 /* TABLE_REPLICAS_MAX */
     struct proxy_service services[TABLE_SERVICES_MAX];
     struct address_range trusted[TABLE_TRUSTED_MAX];
@@ -117,13 +123,23 @@ void proxy_lose_link(struct proxy *proxy);
 /* One request of a service came: fills the retry budget. */
 void proxy_earn_retry(struct proxy *proxy, const struct table_service *service);
 
-/* Is there a token for one more retry? If so, it can be taken. */
+/* Is there a token for one more retry? One may be taken without: on credit. */
 bool proxy_has_retry(const struct proxy *proxy);
 void proxy_take_retry(struct proxy *proxy);
 
-/* An attempt to connect was refused or timed out, or one succeeded. */
+/* An attempt to connect was refused or timed out: it is skipped for a while. */
 void proxy_skip_seat(struct proxy *proxy, uint32_t seat);
+
+/* The same of an attempt that began at `since_us`. One that did not take it in time, and took or
+ * answered others meanwhile, has a full queue: who skipped it would fill those of the rest. */
+void proxy_note_unreached(struct proxy *proxy, uint32_t seat, enum stream_failure failure,
+                          uint64_t since_us);
+
+/* It took a connection, or answered. */
 void proxy_clear_seat(struct proxy *proxy, uint32_t seat);
+
+/* A connection to it is being opened, which may take that long. */
+void proxy_await_seat(struct proxy *proxy, uint32_t seat, uint32_t connect_ms);
 
 /* What is in flight over all workers, for the service at that place, where it asks: as of the
  * keeper's last tick, this worker's own exact. */

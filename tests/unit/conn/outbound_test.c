@@ -411,6 +411,36 @@ static void a_refused_connection_and_one_that_takes_too_long_are_told_apart(void
     end(&f);
 }
 
+/* The kernel asks a full queue again after a second: who gave up before would never get in. */
+static void a_replica_that_takes_others_meanwhile_has_longer(void **state)
+{
+    struct fixture f;
+    struct error why;
+    int fillers[3];
+
+    (void)state;
+    start(&f);
+    close(f.listener);
+    assert_int_equal(address_from_text(VIEW("127.0.0.1:0"), &f.where.address, &why), 0);
+    f.listener = listener_open(&f.where.address, false, &why);
+    assert_int_equal(listen(f.listener, 0), 0);
+    for (int i = 0; i < 3; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)!connect(fillers[i], &f.where.address.any, f.where.address.size);
+    }
+    get(&f);
+    rig_pass(&f.rig, CONNECT_MS - 50);
+    f.pool.places[f.where.place].alive_us = f.rig.loop.now_us;
+    rig_pass(&f.rig, OUTBOUND_QUEUE_MS - CONNECT_MS);
+    assert_int_equal(f.heard.resets, 0);
+    rig_pass(&f.rig, 100);
+    assert_int_equal(f.heard.resets, 1);
+    assert_int_equal(f.heard.failure, STREAM_TIMED_OUT);
+    for (int i = 0; i < 3; i++)
+        close(fillers[i]);
+    end(&f);
+}
+
 static void a_replica_that_is_gone_may_have_said_its_last_words(void **state)
 {
     struct fixture f;
@@ -484,6 +514,7 @@ int main(void)
         cmocka_unit_test(a_checked_request_finds_out_that_its_idle_connection_is_gone),
         cmocka_unit_test(idle_connections_end_by_time_by_number_and_by_incarnation),
         cmocka_unit_test(a_refused_connection_and_one_that_takes_too_long_are_told_apart),
+        cmocka_unit_test(a_replica_that_takes_others_meanwhile_has_longer),
         cmocka_unit_test(a_replica_that_is_gone_may_have_said_its_last_words),
         cmocka_unit_test(an_idle_connection_gives_its_descriptor_to_a_new_one),
     };

@@ -485,6 +485,35 @@ static void in_a_panic_no_retry_is_free(void **state)
     rig_stop(&rig);
 }
 
+/* It hangs, which is no reason to lose its requests; but where all hang it would be a storm. */
+static void what_a_replica_that_is_down_held_goes_on_on_credit(void **state)
+{
+    struct rig rig;
+    unsigned first;
+    unsigned second;
+    int replica;
+    int client;
+    int again;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    client = rig_ask(&rig, GET, "\r\n\r\n", &replica, &first);
+    rig.proxy.budget_permille = 0;
+    segments_set_state(rig.states, rig.replicas[first].seat, 1, SEAT_DOWN);
+    proxy_look(&rig.proxy);
+    again = rig_accept(&rig, &second);
+    assert_int_not_equal(first, second);
+    assert_int_equal(rig.proxy.budget_permille, -1000);
+    rig_receive(&rig, again, rig_text, sizeof(rig_text), "\r\n\r\n");
+    rig_send(again, "HTTP/1.1 204 No Content\r\n\r\n");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "\r\n\r\n");
+    assert_starts_with("HTTP/1.1 204 ");
+    close(again);
+    close(replica);
+    close(client);
+    rig_stop(&rig);
+}
+
 static void the_retry_budget_ends_retries_and_requests_fill_it_again(void **state)
 {
     struct rig rig;
@@ -655,6 +684,7 @@ int main(void)
         cmocka_unit_test(a_dead_replica_that_says_nothing_costs_a_post_502_soon),
         cmocka_unit_test(a_retry_that_had_to_wait_for_its_token_waits_for_its_answer),
         cmocka_unit_test(in_a_panic_no_retry_is_free),
+        cmocka_unit_test(what_a_replica_that_is_down_held_goes_on_on_credit),
         cmocka_unit_test(the_retry_budget_ends_retries_and_requests_fill_it_again),
         cmocka_unit_test(a_replica_that_refuses_is_skipped_for_longer_each_time),
         cmocka_unit_test(below_half_the_healthy_the_verdicts_of_probes_are_ignored),

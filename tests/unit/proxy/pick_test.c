@@ -119,6 +119,91 @@ static void one_on_probation_is_tried_with_one_request_at_a_time(void **state)
     rig_stop(&rig);
 }
 
+static void one_that_was_not_reached_is_asked_by_one_request_whether_it_is_back(void **state)
+{
+    struct rig rig;
+    const char *why;
+    unsigned owner;
+    uint32_t seat;
+
+    (void)state;
+    rig_start(&rig, 5, TABLE_COMPAT_OFF);
+    owner = rank_of(&rig, "k", 0);
+    seat = rig.replicas[owner].seat;
+    proxy_skip_seat(&rig.proxy, seat);
+    rig.loop.now_us += PROXY_SKIP_MIN_US;
+    assert_int_equal(pick_member(&rig, "k", &why), owner);
+    proxy_await_seat(&rig.proxy, seat, rig.rules.connect_ms);
+    rig.loop.now_us += 1000;
+    assert_int_equal(pick_member(&rig, "k", &why), rank_of(&rig, "k", 1));
+    assert_string_equal(why, "owner takes no connections");
+    /* The one that asked has left. */
+    rig.loop.now_us += PROXY_WAIT_US(rig.rules.connect_ms);
+    assert_int_equal(pick_member(&rig, "k", &why), owner);
+    proxy_await_seat(&rig.proxy, seat, rig.rules.connect_ms);
+    rig.loop.now_us += 1000;
+    assert_int_equal(pick_member(&rig, "k", &why), rank_of(&rig, "k", 1));
+    proxy_clear_seat(&rig.proxy, seat);
+    assert_int_equal(pick_member(&rig, "k", &why), owner);
+    rig_stop(&rig);
+}
+
+static void who_waited_in_vain_does_not_go_where_others_do(void **state)
+{
+    struct pick_tried tried = {.count = 1};
+    struct rig rig;
+    struct pick pick;
+    const char *why;
+    uint64_t hash;
+    uint32_t second;
+
+    (void)state;
+    rig_start(&rig, 5, TABLE_COMPAT_OFF);
+    hash = hash_of(&rig, "k");
+    tried.seats[0] = rig.replicas[rank_of(&rig, "k", 0)].seat;
+    second = rank_of(&rig, "k", 1);
+    proxy_await_seat(&rig.proxy, rig.replicas[second].seat, rig.rules.connect_ms);
+    rig.loop.now_us += rig.rules.connect_ms * CLOCK_US_PER_MS / 2;
+    assert_int_equal(pick_replica(&rig.proxy, 0, hash, &tried, &pick), 0);
+    assert_int_equal(pick.member, second);
+    rig.loop.now_us += rig.rules.connect_ms * CLOCK_US_PER_MS / 4;
+    assert_int_equal(pick_replica(&rig.proxy, 0, hash, &tried, &pick), 0);
+    assert_int_equal(pick.member, rank_of(&rig, "k", 2));
+    /* Others may find out whether it goes on. */
+    for (unsigned i = 0; i < rig.count; i++)
+        proxy_await_seat(&rig.proxy, rig.replicas[i].seat, rig.rules.connect_ms);
+    assert_int_equal(pick_member(&rig, "k", &why), rank_of(&rig, "k", 0));
+    rig.loop.now_us += rig.rules.connect_ms * CLOCK_US_PER_MS * 3 / 4;
+    assert_int_equal(pick_replica(&rig.proxy, 0, hash, &tried, &pick), -ENOENT);
+    rig_stop(&rig);
+}
+
+static void one_that_took_others_meanwhile_is_not_skipped(void **state)
+{
+    struct rig rig;
+    const char *why;
+    unsigned owner;
+    uint64_t began_us;
+    uint32_t seat;
+
+    (void)state;
+    rig_start(&rig, 3, TABLE_COMPAT_OFF);
+    owner = rank_of(&rig, "k", 0);
+    seat = rig.replicas[owner].seat;
+    began_us = rig.loop.now_us;
+    rig.loop.now_us += 100000;
+    proxy_clear_seat(&rig.proxy, seat);
+    rig.loop.now_us += 400000;
+    proxy_note_unreached(&rig.proxy, seat, STREAM_TIMED_OUT, began_us);
+    assert_int_equal(pick_member(&rig, "k", &why), owner);
+    proxy_note_unreached(&rig.proxy, seat, STREAM_TIMED_OUT, rig.loop.now_us);
+    assert_int_equal(pick_member(&rig, "k", &why), rank_of(&rig, "k", 1));
+    proxy_clear_seat(&rig.proxy, seat);
+    proxy_note_unreached(&rig.proxy, seat, STREAM_REFUSED, began_us);
+    assert_int_equal(pick_member(&rig, "k", &why), rank_of(&rig, "k", 1));
+    rig_stop(&rig);
+}
+
 /* Its answers may be bad: they are better than none. */
 static void one_that_is_ejected_is_asked_where_nobody_else_is_left(void **state)
 {
@@ -282,6 +367,9 @@ int main(void)
         cmocka_unit_test(the_owner_gets_its_keys),
         cmocka_unit_test(each_obstacle_is_named_and_leads_to_the_next_rank),
         cmocka_unit_test(one_that_refused_is_skipped_for_a_while_and_longer_each_time),
+        cmocka_unit_test(one_that_was_not_reached_is_asked_by_one_request_whether_it_is_back),
+        cmocka_unit_test(who_waited_in_vain_does_not_go_where_others_do),
+        cmocka_unit_test(one_that_took_others_meanwhile_is_not_skipped),
         cmocka_unit_test(one_on_probation_is_tried_with_one_request_at_a_time),
         cmocka_unit_test(one_that_is_ejected_is_asked_where_nobody_else_is_left),
         cmocka_unit_test(in_a_panic_those_that_were_ejected_are_used_like_any),
