@@ -56,6 +56,16 @@ class TrapReplicas:
         if fault == "black_hole":
             self._fill_queues()
 
+    def heal(self):
+        """After a black hole: connections are accepted again."""
+        for held in self.holders:
+            held.close()
+        self.holders = []
+        done = threading.Event()
+        self.jobs.append((None, done))
+        self.waker.send(b"x")
+        assert done.wait(WAIT_S)
+
     def end(self):
         self.is_over = True
         self.waker.send(b"x")
@@ -89,6 +99,9 @@ class TrapReplicas:
                 self.selector.unregister(key.fileobj)
             if not is_listener or fault == "refuse":
                 key.fileobj.close()
+        if fault is None:
+            for listener in self.listeners:
+                self.selector.register(listener, selectors.EVENT_READ)
         self.fault = fault
 
     def _accept(self, listener):
