@@ -79,17 +79,6 @@ static struct state_member *make_rows(const struct crew *crew, char (*names)[CRE
     return rows;
 }
 
-static int remember(struct crew *crew, const struct state_member *rows, unsigned count,
-                    struct error *why)
-{
-    struct error reason;
-
-    if (state_begin_add(crew->state, crew->config->name, rows, count, &reason) == 0 &&
-        state_confirm_add(crew->state, crew->config->name, &reason) == 0)
-        return 0;
-    return fail_unsaved(&reason, why);
-}
-
 static int start(struct crew *crew, char (*names)[CREW_NAME_BYTES], const struct state_member *rows,
                  unsigned count, struct error *why)
 {
@@ -109,22 +98,24 @@ int crew_follow_join(struct crew *crew, char (*names)[CREW_NAME_BYTES], unsigned
                      const char *cause, struct error *why)
 {
     struct state_member *rows;
-    struct error ignored;
+    struct error reason;
     int result;
 
     count = room_for(crew, names, count);
     if (count == 0)
         return 0;
     rows = make_rows(crew, names, count);
-    result = remember(crew, rows, count, why);
-    if (result == 0) {
-        result = start(crew, names, rows, count, why);
-        if (result < 0)
-            (void)!state_remove(crew->state, crew->config->name, names, count, &ignored);
+    result = state_add(crew->state, crew->config->name, rows, count, &reason);
+    if (result < 0) {
+        free(rows);
+        return fail_unsaved(&reason, why);
     }
+    result = start(crew, names, rows, count, why);
     free(rows);
-    if (result < 0)
+    if (result < 0) {
+        (void)!state_remove(crew->state, crew->config->name, names, count, &reason);
         return result;
+    }
     publish_change(crew->publish, NULL, NULL);
     tell(crew, CREW_ADD, names, count, cause);
     return (int)count;

@@ -346,14 +346,26 @@ int state_keep_services(struct state *state, const char *const *services, unsign
     return result;
 }
 
-int state_begin_add(struct state *state, const char *service, const struct state_member *members,
-                    unsigned count, struct error *why)
+static int add(struct state *state, const char *service, const struct state_member *members,
+               unsigned count, bool is_pending, struct error *why)
 {
     int result = begin(state, why);
 
     if (result < 0)
         return result;
-    return end(state, insert_members(state, service, members, count, true, why), why);
+    return end(state, insert_members(state, service, members, count, is_pending, why), why);
+}
+
+int state_add(struct state *state, const char *service, const struct state_member *members,
+              unsigned count, struct error *why)
+{
+    return add(state, service, members, count, false, why);
+}
+
+int state_begin_add(struct state *state, const char *service, const struct state_member *members,
+                    unsigned count, struct error *why)
+{
+    return add(state, service, members, count, true, why);
 }
 
 int state_confirm_add(struct state *state, const char *service, struct error *why)

@@ -56,6 +56,10 @@ MUST_USE int state_replace(struct state *state, const char *service, const struc
 MUST_USE int state_keep_services(struct state *state, const char *const *services, unsigned count,
                                  struct error *why);
 
+/* They are members at once. */
+MUST_USE int state_add(struct state *state, const char *service, const struct state_member *members,
+                       unsigned count, struct error *why);
+
 /* They are about to be added. */
 MUST_USE int state_begin_add(struct state *state, const char *service,
                              const struct state_member *members, unsigned count, struct error *why);

@@ -151,6 +151,23 @@ static void what_was_confirmed_is_the_youngest(void **state)
     state_close(opened);
 }
 
+static void what_needs_no_confirmation_is_there_at_once_or_not_at_all(void **state)
+{
+    struct state *opened = open_state(true);
+    struct state_member more[] = {{"S5", 4, 1}, {"S4", 5, 1}};
+    struct state_member taken[] = {{"S6", 6, 1}, {"S4", 7, 1}};
+    struct error why;
+
+    (void)state;
+    remember(opened, "web", "declared", three, 3);
+    assert_int_equal(0, state_add(opened, "web", more, 2, &why));
+    assert_true(state_add(opened, "web", taken, 2, &why) < 0);
+    state_close(opened);
+    opened = open_state(false);
+    assert_string_equal("Server 1,Server 2,Server 3,S5,S4", names_of(opened, "web"));
+    state_close(opened);
+}
+
 static void what_was_cancelled_leaves_the_names_free(void **state)
 {
     struct state *opened = open_state(true);
@@ -301,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_pool_is_there_again_after_closing),
         cmocka_unit_test(what_was_not_confirmed_never_was),
         cmocka_unit_test(what_was_confirmed_is_the_youngest),
+        cmocka_unit_test(what_needs_no_confirmation_is_there_at_once_or_not_at_all),
         cmocka_unit_test(what_was_cancelled_leaves_the_names_free),
         cmocka_unit_test(an_addition_is_whole_or_not_at_all),
         cmocka_unit_test(removing_and_weighing_touch_their_service_only),
