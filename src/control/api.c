@@ -6,8 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/descriptor.h"
 #include "base/escape.h"
 #include "base/memory.h"
+
+/* Descriptors that are never given to connections. */
+#define DESCRIPTORS_RESERVED 256
 
 #define HEADER_TIMEOUT_MS 10000
 #define IDLE_TIMEOUT_MS   60000
@@ -486,6 +490,17 @@ static const struct inbound_events door_events = {
     .on_refused = on_refused,
 };
 
+/* Never so many that the replicas, their probes and the workers lack descriptors. */
+static uint32_t connections_max(void)
+{
+    unsigned long descriptors = descriptor_raise_limit();
+    unsigned long most = descriptors > DESCRIPTORS_RESERVED + 2 * API_CONNECTIONS_MIN
+                             ? (descriptors - DESCRIPTORS_RESERVED) / 2
+                             : API_CONNECTIONS_MIN;
+
+    return most < API_CONNECTIONS_MAX ? (uint32_t)most : API_CONNECTIONS_MAX;
+}
+
 static void open_door(struct api *api, struct api_door *door, struct sock_group *socks,
                       bool is_traffic)
 {
@@ -495,7 +510,7 @@ static void open_door(struct api *api, struct api_door *door, struct sock_group 
         .body_bytes_max = UINT64_MAX,
         .header_timeout_ms = HEADER_TIMEOUT_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
-        .connections_max = API_CONNECTIONS_MAX,
+        .connections_max = connections_max(),
     };
 
     door->api = api;

@@ -21,6 +21,7 @@
 #define API_PATH_BYTES_MAX   1024
 #define API_ANSWER_BYTES_MAX (16u << 20)
 #define API_CONNECTIONS_MAX  512
+#define API_CONNECTIONS_MIN  32
 #define API_PARTS_MAX        2 /* variable parts of a path */
 #define API_PART_BYTES       128
 

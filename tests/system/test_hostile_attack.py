@@ -6,6 +6,7 @@ The counts are small enough for every run; --long has the full ones.
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +26,8 @@ WATCH_S = 2  # a slow reader is watched so long at the end of its time
 SLACK_S = 1.0
 HEAD_BYTES_PER_ATTACKER_MAX = 8 * 1024
 BUFFERED_MIB = 64
+DESCRIPTORS = 400
+CROWD = 600  # connections, where there are so few
 
 CONFIG = """
 compat: off
@@ -205,17 +208,23 @@ def test_nothing_is_left_of_the_attacks(attacked):
     assert cpu_s(attacked) - before < 0.1
 
 
-def test_descriptors_used_up(start, tmp_path, is_long):
+@pytest.fixture
+def limited(tmp_path):
+    """A program that runs ours with few descriptors."""
+    path = tmp_path / "roost"
+    path.write_text(f'#!/bin/sh\nulimit -n {DESCRIPTORS}\nexec "{BINARY}" "$@"\n', encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_descriptors_used_up(start, limited):
     """More connections than descriptors: no spinning, and control, probes and old connections
     work."""
-    limited = tmp_path / "roost"
-    limited.write_text(f'#!/bin/sh\nulimit -n 400\nexec "{BINARY}" "$@"\n')
-    limited.chmod(0o755)
     roost = start(config=config().replace("workers: 2", "workers: 1"), binary=limited)
     with roost.raw() as old:
         old.send("GET /home HTTP/1.1\r\nHost: a\r\n\r\n")
         assert old.read_answer().status == 200
-        with Swarm(roost.port, 600, b"GET /slow/4000 HTTP/1.1\r\nHost: a\r\n\r\n") as swarm:
+        with Swarm(roost.port, CROWD, b"GET /slow/4000 HTTP/1.1\r\nHost: a\r\n\r\n") as swarm:
             swarm.has_all.wait(30)
             time.sleep(0.5)
             before = cpu_s(roost)
@@ -230,6 +239,20 @@ def test_descriptors_used_up(start, tmp_path, is_long):
             turned_away = [a for a in swarm.attackers if b" 503 " in a.start]
             assert len(turned_away) > 400
     wait_until(lambda: roost.get("/home").status == 200, 10)
+
+
+def test_the_control_port_cannot_use_up_the_descriptors(start, limited):
+    """As many there: traffic goes on, and a replica that dies meanwhile is started again, which takes
+    descriptors."""
+    roost = start(config=config().replace("workers: 2", "workers: 1"), binary=limited)
+    with Swarm(roost.control_port, CROWD, b"GET / HTTP/1.1\r\nHost: localhost\r\n") as swarm:
+        swarm.has_all.wait(30)
+        before = roost.pids_with(" replica")
+        os.kill(before[0], signal.SIGKILL)
+        wait_until(lambda: len(set(roost.pids_with(" replica")) | set(before)) == 3, 5, "healed")
+        assert roost.on_control("GET", "/readyz", timeout_s=3).status in (200, 503)
+        assert roost.get("/home").status == 200
+        assert swarm.living(), "all places are taken"
 
 
 def test_ports_used_up(capsys):
