@@ -31,8 +31,6 @@ static bool is_returning(const struct replica *replica)
     switch (replica->state) {
     case REPLICA_DEAD:
         return replica->next_start_us <= replica->since_us;
-    case REPLICA_DOWN:
-        return replica->is_ending;
     case REPLICA_STARTING:
     case REPLICA_READY:
         return replica->restarts > 0;

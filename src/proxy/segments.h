@@ -33,7 +33,7 @@ enum seat_state {
     SEAT_PROBATION, /* was ejected: each worker tries it with one request at a time */
 };
 
-/* Beside SEAT_STARTING, SEAT_DEAD and SEAT_DOWN: the replica of this seat is being healed and
+/* Beside SEAT_STARTING and SEAT_DEAD: the replica of this seat is being healed and
  * expected back soon, whichever of its incarnations a table knows. */
 #define SEAT_RETURNS 0x80u
 

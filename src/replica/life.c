@@ -313,13 +313,16 @@ static void on_ending(struct driver_run *run, const char *why)
 {
     struct replica *replica = run->holder;
 
-    if (replica->state != REPLICA_WARMING && replica->state != REPLICA_UP)
+    if (replica->state != REPLICA_WARMING && replica->state != REPLICA_UP &&
+        replica->state != REPLICA_DOWN)
         return;
     health_stop(&replica->health);
     timer_stop(&replica->timer);
-    replica->down_us = now_of(replica);
+    replica->next_start_us = now_of(replica);
+    if (!replica->down_us)
+        replica->down_us = now_of(replica);
     replica->is_ending = true;
-    become(replica, REPLICA_DOWN, why);
+    become(replica, REPLICA_DEAD, why);
 }
 
 static void on_ended(struct driver_run *run, enum driver_end end, const char *why)

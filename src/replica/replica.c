@@ -20,7 +20,8 @@ static const struct {
     [REPLICA_WARMING] = {"warming", TO(UP) | TO(DOWN) | TO_ENDED},
     [REPLICA_UP] = {"up", TO(DOWN) | TO_ENDED},
     [REPLICA_DOWN] = {"down", TO(UP) | TO_ENDED},
-    [REPLICA_DEAD] = {"dead", TO(STARTING) | TO(DRAINING)},
+    /* Twice, where it is known first that it has ended and then how. */
+    [REPLICA_DEAD] = {"dead", TO(STARTING) | TO(DEAD) | TO(PARKED) | TO(DRAINING)},
     [REPLICA_PARKED] = {"parked", TO(STARTING) | TO(DRAINING)},
     [REPLICA_DRAINING] = {"draining", TO(STOPPING)},
     [REPLICA_STOPPING] = {"stopping", TO(GONE)},

@@ -25,6 +25,9 @@ from pathlib import Path
 from balancer import BINARY, wait_until
 
 IMAGE = "roost-test"
+IMAGE_CHANGES = (
+    "ENV ROOST_REPLICA_ADDRESS=0.0.0.0", 'ENTRYPOINT ["/roost"]', 'CMD ["replica"]'
+)  # fmt: skip
 START_TIMEOUT_S = 60
 END_TIMEOUT_S = 30
 REQUEST_TIMEOUT_S = 30
@@ -147,9 +150,8 @@ class Engine:
             if network["Driver"] == "bridge":
                 self.ask("DELETE", f"/networks/{network['Id']}")
 
-    def make_image(self, name=IMAGE):
+    def make_image(self, name=IMAGE, changes=IMAGE_CHANGES):
         """The binary under test and its libraries, from nothing."""
-        changes = ["ENV ROOST_REPLICA_ADDRESS=0.0.0.0", 'ENTRYPOINT ["/roost"]', 'CMD ["replica"]']
         self.import_image(name, image_files(), changes)
 
     def import_image(self, name, tar, changes):

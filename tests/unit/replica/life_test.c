@@ -1,7 +1,7 @@
 /* What becomes of a replica beyond its start and its end. */
 #include "any_supervisor.h"
 
-static void one_whose_end_is_not_explained_yet_is_down_until_it_is(void **state)
+static void one_whose_end_is_not_explained_yet_is_dead_and_waits(void **state)
 {
     struct replica *replica = raise_one("a");
     struct any_run *run = any_driver_last(&driver, "a");
@@ -9,15 +9,16 @@ static void one_whose_end_is_not_explained_yet_is_down_until_it_is(void **state)
     (void)state;
     any_pass(2 * ANY_S);
     run->run.events->on_ending(&run->run, "its container has ended");
-    assert_int_equal(REPLICA_DOWN, replica->state);
+    assert_int_equal(REPLICA_DEAD, replica->state);
     assert_string_equal("its container has ended", replica->why);
     assert_true(replica->is_ending);
     /* Whoever has its address by then is not it. */
     any_pass(20 * ANY_S);
-    assert_int_equal(REPLICA_DOWN, replica->state);
+    assert_int_equal(REPLICA_DEAD, replica->state);
     assert_int_equal(1, driver.count);
     kill_one("a");
     any_pass(12 * ANY_MS);
+    assert_string_equal("a:starting a:ready a:up a:dead a:dead a:starting a:ready a:up ", states);
     assert_int_equal(2, driver.count);
     assert_int_equal(REPLICA_UP, replica->state);
     assert_false(replica->is_ending);
@@ -48,8 +49,8 @@ static void what_others_run_waits_for_no_turn_to_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(one_whose_end_is_not_explained_yet_is_down_until_it_is,
-                                        begin, end),
+        cmocka_unit_test_setup_teardown(one_whose_end_is_not_explained_yet_is_dead_and_waits, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(what_others_run_waits_for_no_turn_to_start, begin, end),
     };
 
