@@ -10,29 +10,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "plane.h"
 #include "strict.h"
-#include "base/clock.h"
 #include "base/random.h"
-#include "conn/inbound.h"
-#include "proxy/answer.h"
-#include "proxy/client.h"
-#include "proxy/exchange.h"
 
-#define NOW_US           UINT64_C(1000000000)
-#define SEAT             10
-#define INPUT_BYTES_MAX  (16 * 1024)
-#define RECEIVED_MAX     (512 * 1024)
-#define ENDS_MAX         16 /* connections to the replica in one run */
-#define CUTS_MAX         8
-#define QUIET_TURNS      3
-#define TURNS_MAX        4000
-#define BODY_BYTES_MAX   4096
-#define HEADER_BYTES_MAX 2048
-
-static struct loop loop;
-static struct sock_group socks;
-static struct inbound_group inbounds;
-static struct proxy proxy;
+#define INPUT_BYTES_MAX (16 * 1024)
+#define RECEIVED_MAX    (512 * 1024)
+#define ENDS_MAX        16 /* connections to the replica in one run */
+#define QUIET_TURNS     3
+#define TURNS_MAX       4000
 
 /* A connection to the replica, from its side. */
 struct end {
@@ -55,102 +41,6 @@ struct run {
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* ---- the data plane ---- */
-
-static void on_request(struct inbound *inbound, struct stream *stream, const struct head *head)
-{
-    struct exchange_client client = client_of(inbound, head, proxy.table);
-
-    exchange_begin(&proxy, stream, head, &client);
-}
-
-static void on_refused(struct inbound *inbound, uint16_t status, const char *reason,
-                       struct view *fields, struct view *body)
-{
-    (void)inbound;
-    answer_write_error(&socks, TABLE_COMPAT_OFF, status, view_of(reason), (struct view){NULL, 0},
-                       fields, body);
-}
-
-static const struct inbound_events events = {.on_request = on_request, .on_refused = on_refused};
-
-static void want_stream(struct proxy *self)
-{
-    (void)self;
-}
-
-/* One service with one replica, whose address nobody listens on: its connections are given. */
-static void publish(void)
-{
-    static struct table_key_spec keys[] = {{.kind = TABLE_KEY_HEADER, .text = "X-Request-ID"},
-                                           {.kind = TABLE_KEY_RANDOM}};
-    struct balance_options options = BALANCE_OPTIONS;
-    struct balance_member member = {"only", 1, 1};
-    struct table_replica replica = {.name = "only", .seat = SEAT, .incarnation = 1, .weight = 1};
-    struct table_service_spec service = {.name = "web", .keys = keys, .key_count = 2};
-    struct table_listener listener = {.services = {1}, .is_loopback = 1};
-    struct table_spec spec = {.epoch = 1,
-                              .listeners = &listener,
-                              .listener_count = 1,
-                              .services = &service,
-                              .service_count = 1};
-    struct balance_image *image;
-    const struct table *table;
-    struct error why;
-    int fd;
-
-    service.rules = (struct table_rules){.connect_ms = 500,
-                                         .response_ms = 30000,
-                                         .idle_ms = 60000,
-                                         .attempts = 1,
-                                         .retry_body_bytes = 65536};
-    spec.settings = (struct table_settings){.connections_max = 100,
-                                            .outbound_idle_ms = 4000,
-                                            .body_bytes = UINT64_MAX,
-                                            .buffered_bytes = 64 << 20};
-    INSIST(address_from_text(VIEW("127.0.0.1:1"), &replica.address, &why) == 0);
-    INSIST(balance_build(&options, &member, 1, &image, &why) == 0);
-    service.image = image;
-    service.replicas = &replica;
-    service.replica_count = 1;
-    INSIST(table_build(&spec, &fd, &why) == 0 && table_map(fd, &table, &why) == 0);
-    close(fd);
-    balance_destroy(image);
-    proxy_adopt(&proxy, table);
-}
-
-static void start(void)
-{
-    static const struct inbound_settings settings = {
-        .limits = {.head_bytes = HEADER_BYTES_MAX, .fields = 32},
-        .body_bytes_max = BODY_BYTES_MAX,
-        .header_timeout_ms = 10000,
-        .idle_timeout_ms = 60000,
-        .connections_max = 100,
-    };
-    const struct state_segment *states_seen;
-    const struct count_segment *counts_seen;
-    struct state_segment *states;
-    struct count_segment *counts;
-    struct error why;
-    int fd;
-
-    clock_set(NOW_US);
-    INSIST(loop_init(&loop, &why) == 0);
-    sock_group_init(&socks, &loop, 64 << 20);
-    INSIST(segments_create_state(&fd, &states, &why) == 0);
-    INSIST(segments_map_state(fd, &states_seen, &why) == 0);
-    close(fd);
-    INSIST(segments_create_counts(&fd, &counts_seen, &why) == 0);
-    INSIST(segments_map_counts(fd, &counts, &why) == 0);
-    close(fd);
-    proxy_init(&proxy, &loop, &socks, states_seen, counts);
-    proxy.want_stream = want_stream;
-    inbound_group_init(&inbounds, &socks, &events, &settings, NULL);
-    segments_set_state(states, SEAT, 1, SEAT_UP);
-    publish();
-}
 
 /* ---- the replica ---- */
 
@@ -292,22 +182,6 @@ static void play(struct run *run, const uint8_t *data, size_t size, const size_t
     INSIST(list_is_empty(&proxy.all));
 }
 
-static unsigned choose_cuts(uint8_t seed, size_t size, size_t *cuts)
-{
-    uint64_t state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    unsigned count = 0;
-    size_t at = 0;
-
-    while (count < CUTS_MAX && size - at > 1) {
-        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        at += 1 + (size_t)(state >> 33) % (size - at > 64 && seed % 2 ? 64 : size - at);
-        if (at >= size)
-            break;
-        cuts[count++] = at;
-    }
-    return count;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct run whole;
@@ -316,10 +190,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned count;
 
     if (!proxy.table)
-        start();
+        plane_start();
     if (size < 2 || size > INPUT_BYTES_MAX)
         return 0;
-    count = choose_cuts(data[0], size - 1, cuts);
+    count = plane_choose_cuts(data[0], size - 1, cuts);
     play(&whole, data + 1, size - 1, NULL, 0);
     play(&cut, data + 1, size - 1, cuts, count);
     INSIST(whole.requests.requests == cut.requests.requests);

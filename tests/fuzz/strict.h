@@ -1,6 +1,6 @@
 /*
- * A reader of HTTP/1.1 requests that takes nothing but the grammar (RFC 9112), written without the
- * program's own: whatever the program sends to a replica must be readable here.
+ * A reader of HTTP/1.1 that takes nothing but the grammar (RFC 9112), written without the program's
+ * own: whatever the program sends to a replica or to a client must be readable here.
  */
 #pragma once
 
@@ -201,4 +201,49 @@ static inline bool strict_request(struct strict *strict, struct view *rest)
     strict->requests++;
     *rest = left;
     return true;
+}
+
+/* A status line; says the status. */
+static inline unsigned strict_status_line(struct view line)
+{
+    unsigned status;
+
+    INSIST(view_starts_with(line, VIEW("HTTP/1.1 ")) && line.size >= 13 && line.data[12] == ' ');
+    for (size_t i = 9; i < 12; i++)
+        INSIST(line.data[i] >= '0' && line.data[i] <= '9');
+    for (size_t i = 13; i < line.size; i++) {
+        unsigned char byte = (unsigned char)line.data[i];
+
+        INSIST(byte == '\t' || (byte >= ' ' && byte != 0x7f));
+    }
+    status = (unsigned)(line.data[9] - '0') * 100 + (unsigned)(line.data[10] - '0') * 10 +
+             (unsigned)(line.data[11] - '0');
+    INSIST(status >= 100 && status <= 599);
+    return status;
+}
+
+/* One answer off the front of `rest`, interim ones before it too; false where it is not whole. */
+static inline bool strict_answer(struct strict *strict, struct view *rest, bool is_to_head)
+{
+    struct strict_framing framing;
+    struct view line;
+    unsigned status;
+
+    do {
+        framing = (struct strict_framing){.hosts = 0};
+        if (!strict_line(rest, &line))
+            return false;
+        status = strict_status_line(line);
+        strict_note(strict, line);
+        strict_note(strict, VIEW("\n"));
+        if (!strict_fields(strict, rest, &framing))
+            return false;
+        INSIST(framing.lengths + framing.codings <= 1);
+        INSIST(status >= 200 || !(framing.lengths + framing.codings));
+    } while (status < 200);
+    if (is_to_head || status == 204 || status == 304)
+        return true;
+    INSIST(framing.lengths + framing.codings == 1);
+    return framing.codings ? strict_chunks(strict, rest)
+                           : strict_bytes(strict, rest, framing.length);
 }
