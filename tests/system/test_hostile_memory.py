@@ -23,7 +23,7 @@ MEMORY_BYTES = 128 << 20
 OUTLASTS_S = 60  # a deadline beyond the attack
 HOLD_S = 1.5
 LONG_HOLD_S = 10
-LONG_FACTOR = 3
+LONG_FACTOR = 2
 
 LONG = b"y" * 28000
 BODY = b"x" * 60000
@@ -33,14 +33,14 @@ HEAD = b" HTTP/1.1\r\nHost: a\r\n"
 def attacks(port, factor):
     """Together they send more than there is memory."""
     return {
-        "short heads": Swarm(port, 500 * factor, b"GET /" + HEAD, drip=b"X: y\r\n"),
-        "long heads": Swarm(port, 3000 * factor, b"GET /" + HEAD + b"X: " + LONG, drip=b"y"),
+        "short heads": Swarm(port, 300 * factor, b"GET /" + HEAD, drip=b"X: y\r\n"),
+        "long heads": Swarm(port, 2000 * factor, b"GET /" + HEAD + b"X: " + LONG, drip=b"y"),
         "long requests": Swarm(
-            port, 1500 * factor, b"GET /slow/50000" + HEAD + b"X: " + LONG + b"\r\n\r\n"
+            port, 1200 * factor, b"GET /slow/5000" + HEAD + b"X: " + LONG + b"\r\n\r\n"
         ),
         "bodies": Swarm(
-            port, 1000 * factor,
-            b"GET /slow/50000" + HEAD + b"Content-Length: 1000000\r\n\r\n" + BODY, drip=b"x",
+            port, 800 * factor,
+            b"GET /slow/5000" + HEAD + b"Content-Length: 1000000\r\n\r\n" + BODY, drip=b"x",
         ),
         # What the kernel holds for them counts in version 2, and it is much.
         "readers": Swarm(
@@ -88,9 +88,10 @@ def long_request(port):
 def test_all_of_it_in_128_mib(group, many_files, start, sample_replicas, tmp_path, is_long, capsys):
     static = f"driver: static, addresses: {{ {sample_replicas} }}"
     text = config(OUTLASTS_S, replicas=static).replace("buffered-total: 64MiB", "buffered-total: auto")
+    text = text.replace("timeouts: {", "timeouts: { drain: 500ms,")
     roost = start(config=text, binary=group.wrap(tmp_path))
     pids = set(roost.pids())
-    with Background(roost.url + "/home", connections=8) as load, ExitStack() as stack:
+    with Background(roost.url + "/home", connections=2) as load, ExitStack() as stack:
         swarms = attacks(roost.port, LONG_FACTOR if is_long else 1)
         for swarm in swarms.values():
             stack.enter_context(swarm)
@@ -113,5 +114,5 @@ def test_all_of_it_in_128_mib(group, many_files, start, sample_replicas, tmp_pat
     assert load.result.statuses[200] > load.result.statuses[503]
     assert told["long heads"]["503"] > 0 and told["long requests"]["503"] > 0
     # All of it was given back: there is room for as much again.
-    wait_until(lambda: long_request(roost.port) == 200, 10)
+    wait_until(lambda: long_request(roost.port) == 200, 15)
     roost.terminate()

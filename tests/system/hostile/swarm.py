@@ -70,7 +70,7 @@ class Swarm:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self.niceness)
         poller = select.epoll()
         by_fd = {}
-        next_drip = time.monotonic() + self.pause_s
+        place, dripped = 0, time.monotonic()
         while not self.is_over.is_set():
             for _ in range(min(CONNECT_BATCH, self.count - len(self.attackers))):
                 attacker = Attacker(self.port, self.receive_buffer)
@@ -84,10 +84,15 @@ class Swarm:
                 self.has_all.set()
             for fd, _ in poller.poll(0.01):
                 self.read(by_fd[fd], poller, RECEIVE_BYTES)
-            if time.monotonic() >= next_drip:
-                next_drip += self.pause_s
-                for attacker in self.living():
-                    self.dribble(attacker, poller)
+            # One after the other, so that no turn has them all at once.
+            share = (time.monotonic() - dripped) / self.pause_s
+            due = min(int(share * len(self.attackers)), len(self.attackers))
+            if due:
+                dripped = time.monotonic()
+            for _ in range(due):
+                place = (place + 1) % len(self.attackers)
+                if self.attackers[place].ended is None:
+                    self.dribble(self.attackers[place], poller)
         poller.close()
 
     def dribble(self, attacker, poller):
