@@ -704,6 +704,7 @@ static void on_reset(struct stream *stream, enum stream_failure failure, const c
     x->failure_text = why;
     if (!x->is_link && (failure == STREAM_REFUSED || failure == STREAM_TIMED_OUT))
         proxy_note_unreached(x->proxy, x->seat, failure, x->attempt_us);
+    x->tried.has_waited |= failure == STREAM_TIMED_OUT;
     x->news.has_failed = true;
     exchange_run(x);
 }

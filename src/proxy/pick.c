@@ -40,31 +40,27 @@ static bool is_over_bound(const struct proxy *proxy, unsigned service, unsigned 
                                  member, of->rules.bound, of->rules.bound_floor);
 }
 
-/* How long connections to it have been waited for in vain; 0: they are not, or nobody waits any
- * more. */
-static uint64_t waited_us(const struct proxy *proxy, unsigned service, uint32_t seat)
-{
-    uint32_t connect_ms = table_services(proxy->table)[service].rules.connect_ms;
-    uint64_t since_us = proxy->seats[seat].waits_us;
-    uint64_t waited_us = proxy->loop->now_us - since_us;
-
-    return since_us && waited_us < PROXY_WAIT_US(connect_ms) ? waited_us : 0;
-}
-
 /*
- * Who has waited in vain for one replica does not do so where others wait already. And one that was
- * not reached is asked by one request at a time whether it is back: where all of many are gone,
- * there is always one whose time to be skipped is over, and everybody would wait for that.
+ * One that was not reached is asked by one request at a time whether it is back: where all of many
+ * are gone, there is always one whose time to be skipped is over, and everybody would wait for
+ * that. And who has waited in vain for one replica does not do so where others wait or have waited.
  */
 static bool is_waited_for(const struct proxy *proxy, unsigned service, uint32_t seat,
                           const struct pick_tried *tried)
 {
     uint32_t connect_ms = table_services(proxy->table)[service].rules.connect_ms;
-    uint64_t waited = waited_us(proxy, service, seat);
+    const struct proxy_seat *own = &proxy->seats[seat];
+    uint64_t now_us = proxy->loop->now_us;
+    uint64_t waited_us = now_us - own->waits_us;
+    bool waits = own->waits_us && waited_us < PROXY_WAIT_US(connect_ms);
 
-    if (proxy->seats[seat].skip_us && proxy->seats[seat].waits_us && waited)
+    if (waits && own->skip_us)
         return true;
-    return tried->count && waited * WAITED_PARTS >= connect_ms * CLOCK_US_PER_MS * WAITED_ENOUGH;
+    if (!tried->has_waited)
+        return false;
+    if (own->has_timed_out && now_us < own->skip_until_us + PROXY_WAIT_US(connect_ms))
+        return true;
+    return waits && waited_us * WAITED_PARTS >= connect_ms * CLOCK_US_PER_MS * WAITED_ENOUGH;
 }
 
 static const char *state_obstacle(const struct proxy *proxy, unsigned service,

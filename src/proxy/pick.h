@@ -12,6 +12,7 @@
 /* The replicas a request has tried already. */
 struct pick_tried {
     unsigned count;
+    bool has_waited; /* for a connection, in vain: that time is not lost twice */
     uint32_t seats[PICK_TRIED_MAX];
 };
 

@@ -268,6 +268,7 @@ void proxy_note_unreached(struct proxy *proxy, uint32_t seat, enum stream_failur
     if (failure == STREAM_TIMED_OUT && proxy->seats[seat].alive_us > since_us)
         return;
     proxy_skip_seat(proxy, seat);
+    proxy->seats[seat].has_timed_out = failure == STREAM_TIMED_OUT;
 }
 
 void proxy_clear_seat(struct proxy *proxy, uint32_t seat)
@@ -277,6 +278,7 @@ void proxy_clear_seat(struct proxy *proxy, uint32_t seat)
     own->skip_until_us = 0;
     own->skip_us = 0;
     own->waits_us = 0;
+    own->has_timed_out = false;
     own->alive_us = proxy->loop->now_us;
 }
 

@@ -49,9 +49,10 @@ struct proxy_seat {
     uint32_t incarnation;   /* of the table in force; 0: not in it */
     uint16_t service;       /* its place in the table */
     uint16_t member;
-    uint16_t held;   /* requests that wait for it, see proxy/hold.h */
-    uint16_t trials; /* requests it is tried with, while on probation */
-    uint8_t state;   /* enum seat_state as last seen */
+    uint16_t held;      /* requests that wait for it, see proxy/hold.h */
+    uint16_t trials;    /* requests it is tried with, while on probation */
+    uint8_t state;      /* enum seat_state as last seen */
+    bool has_timed_out; /* what it is skipped for was no refusal */
 };
 
 /* Of a service, in the order of the table. */

@@ -150,7 +150,7 @@ static void one_that_was_not_reached_is_asked_by_one_request_whether_it_is_back(
 
 static void who_waited_in_vain_does_not_go_where_others_do(void **state)
 {
-    struct pick_tried tried = {.count = 1};
+    struct pick_tried tried = {.count = 1, .has_waited = true};
     struct rig rig;
     struct pick pick;
     const char *why;
@@ -169,6 +169,20 @@ static void who_waited_in_vain_does_not_go_where_others_do(void **state)
     rig.loop.now_us += rig.rules.connect_ms * CLOCK_US_PER_MS / 4;
     assert_int_equal(pick_replica(&rig.proxy, 0, hash, &tried, &pick), 0);
     assert_int_equal(pick.member, rank_of(&rig, "k", 2));
+    /* It might be back; others find that out as well, and a refusal costs no time. */
+    proxy_clear_seat(&rig.proxy, rig.replicas[second].seat);
+    proxy_note_unreached(&rig.proxy, rig.replicas[second].seat, STREAM_TIMED_OUT, rig.loop.now_us);
+    rig.loop.now_us += PROXY_SKIP_MIN_US;
+    assert_int_equal(pick_replica(&rig.proxy, 0, hash, &tried, &pick), 0);
+    assert_int_equal(pick.member, rank_of(&rig, "k", 2));
+    rig.loop.now_us += PROXY_WAIT_US(rig.rules.connect_ms);
+    assert_int_equal(pick_replica(&rig.proxy, 0, hash, &tried, &pick), 0);
+    assert_int_equal(pick.member, second);
+    proxy_note_unreached(&rig.proxy, rig.replicas[second].seat, STREAM_REFUSED, rig.loop.now_us);
+    rig.loop.now_us += PROXY_SKIP_MAX_US;
+    assert_int_equal(pick_replica(&rig.proxy, 0, hash, &tried, &pick), 0);
+    assert_int_equal(pick.member, second);
+    proxy_clear_seat(&rig.proxy, rig.replicas[second].seat);
     /* Others may find out whether it goes on. */
     for (unsigned i = 0; i < rig.count; i++)
         proxy_await_seat(&rig.proxy, rig.replicas[i].seat, rig.rules.connect_ms);
