@@ -87,7 +87,9 @@ def long_request(port):
 
 def test_all_of_it_in_128_mib(group, many_files, start, sample_replicas, tmp_path, is_long, capsys):
     static = f"driver: static, addresses: {{ {sample_replicas} }}"
-    text = config(OUTLASTS_S, replicas=static).replace("buffered-total: 64MiB", "buffered-total: auto")
+    # Where there is no group, auto would be of the machine: said here is what it would be.
+    total = "auto" if group.version else f"{MEMORY_BYTES >> 22}MiB"
+    text = config(OUTLASTS_S, replicas=static).replace("total: 64MiB", f"total: {total}")
     text = text.replace("timeouts: {", "timeouts: { drain: 500ms,")
     roost = start(config=text, binary=group.wrap(tmp_path))
     pids = set(roost.pids())

@@ -62,10 +62,11 @@ class Group:
         total = 0
         for pid in pids:
             try:
-                text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+                text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
             except OSError:
                 continue
-            total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+            # What they share counts for each: more than a group would count, never less.
+            total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS:"))
         self.peak = max(self.peak, total * 1024)
 
     def peak_bytes(self):
