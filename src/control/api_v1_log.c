@@ -80,6 +80,19 @@ static void answer_tail(struct api_request *request, const struct crew_member *m
     free(tail.bytes);
 }
 
+/* The output of a container is the Engine's: the dockhand has no word for reading it. */
+static void refuse_tail(struct api_request *request, const struct crew_member *member)
+{
+    enum config_driver driver = member->crew->config->replicas.driver;
+    const char *container = member->replica ? member->replica->handle : "";
+    char advice[64] = "";
+
+    if (driver == CONFIG_DRIVER_DOCKER && container[0])
+        snprintf(advice, sizeof(advice), ": docker logs %.12s", container);
+    api_fail(request, 404, "roost keeps the output of processes alone, not of the driver '%s'%s",
+             config_driver_name(driver), advice);
+}
+
 void api_v1_log(struct api_request *request)
 {
     struct crew *crew = api_v1_crew(request);
@@ -87,12 +100,8 @@ void api_v1_log(struct api_request *request)
 
     if (!member)
         return;
-    if (crew->config->replicas.driver != CONFIG_DRIVER_PROCESS) {
-        api_fail(
-            request, 404, "roost keeps the output of processes alone, not of the driver '%s'%s",
-            config_driver_name(crew->config->replicas.driver),
-            crew->config->replicas.driver == CONFIG_DRIVER_DOCKER ? ": docker logs shows it" : "");
-        return;
-    }
-    answer_tail(request, member);
+    if (crew->config->replicas.driver == CONFIG_DRIVER_PROCESS)
+        answer_tail(request, member);
+    else
+        refuse_tail(request, member);
 }

@@ -4,12 +4,13 @@ are not ours."""
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from balancer import wait_until
+from balancer import BINARY, wait_until
 from docker_engine import IMAGE, Load
 from docker_fixtures import all_up, engine, heal, nothing_left, serve  # noqa: F401
 
@@ -91,6 +92,18 @@ def test_names_that_docker_knows_as_one_are_told_apart(engine, serve):
     assert "Server-1" in names and len(names) == 3
     replicas = {c["Labels"]["io.roost.replica"] for c in engine.containers().values()}
     assert replicas == {"Server 1", "Server-1", "A"}
+
+
+def test_where_the_output_of_a_container_is_is_said(engine, serve):
+    roost = serve("--num-servers", 1)
+    said = subprocess.run(
+        [str(BINARY), "ctl", "--control", roost.control, "logs", "Server 1"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, env=roost.environment,
+    )  # fmt: skip
+    container = engine.inspect("Server-1")["Id"][:12]
+    assert said.returncode == 1
+    assert f"docker logs {container}" in said.stderr
+    assert engine.ask("GET", f"/containers/{container}/logs?stdout=1")[0] == 200
 
 
 def test_two_balancers_share_a_machine(engine, serve):
