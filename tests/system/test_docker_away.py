@@ -20,7 +20,7 @@ CREATES = r"^POST \S*/containers/create"
 REQUESTS_PER_S_MAX = 20
 
 
-@pytest.mark.parametrize("mode", ["500", "hang"])
+@pytest.mark.parametrize("mode", ["500", pytest.param("hang", marks=pytest.mark.long)])
 def test_an_engine_that_answers_500_or_nothing_is_waited_for_in_order(engine, serve, tmp_path, mode):
     with Proxy(engine, tmp_path / "engine.sock") as proxy:
         roost = serve("--num-servers", 3, environment={"DOCKER_HOST": proxy.host})

@@ -110,6 +110,8 @@ def test_up_serves_adds_removes_heals_and_down_leaves_nothing(engine, up):
     before = engine.inspect("Server-1")["Id"]
     engine.kill("Server-1")
     wait_until(lambda: engine.containers().get("Server-1", {}).get("Id", before) != before, 20)
+    said = engine.ask("GET", f"/containers/{balancer_of(engine)}/logs?stdout=1&stderr=1")[1]
+    assert b"event=replica.up" in said and b"sandbox." not in said
     again = up.make("up", "DRIVER=docker")
     assert again.returncode == 0 and str(up.port) in again.stdout, again.stdout
     down = up.make("down")
