@@ -1,13 +1,12 @@
 """An Engine that is not as it should be: each time a clear state, a line in the log, a bounded wait,
 and no more than one start for each replica when it is well again."""
 
-import json
 import time
 
 import pytest
 
-from balancer import wait_until
-from docker_engine import Load
+from balancer import RawSocket, wait_until
+from docker_engine import IMAGE, Load
 from docker_fixtures import all_up, digest, engine, heal, nothing_left, serve  # noqa: F401
 from docker_proxy import Proxy
 
@@ -18,6 +17,8 @@ CREATES = r"^POST \S*/containers/create"
 # The keeper looks every 250 ms whether it is well again, in two requests; a start that failed is
 # tried again later and later.
 REQUESTS_PER_S_MAX = 20
+HUNGRY_CLIENTS = 900
+HUNGRY_BYTES = 30000
 
 
 @pytest.mark.parametrize("mode", ["500", pytest.param("hang", marks=pytest.mark.long)])
@@ -78,22 +79,28 @@ def test_an_engine_that_is_too_old_is_told_so(engine, serve, tmp_path):
         wait_until(lambda: sentence in roost.log_text(), 5)
 
 
-def test_a_container_that_has_too_little_memory_says_so(engine, start):
-    """An image whose command needs more than it may have."""
-    command = ["ring", "shares", "--replicas", "300", "--slots", "1048576"]
-    changes = ['ENTRYPOINT ["/roost"]', f"CMD {json.dumps(command)}"]
-    engine.make_image("roost-test-hungry", changes)
+def test_a_container_that_runs_out_of_memory_says_so_and_is_healed(engine, start):
     roost = start(
-        config="""
+        config=f"""
 services:
   - name: web
-    replicas: { driver: docker, count: 0, image: roost-test-hungry, resources: { memory: 8MiB } }
-compat: assignment
+    replicas: {{ driver: docker, count: 1, image: {IMAGE}, resources: {{ memory: 12MiB }} }}
 """,
         environment=engine.environment,
     )
-    answer = roost.add(1, ["S5"])
-    assert answer.status == 502, answer
-    assert "out of memory" in answer.json()["message"]
-    assert roost.replicas() == []
-    wait_until(lambda: engine.containers() == {}, 15)
+    inside = engine.inspect("Server-1")
+    address = inside["NetworkSettings"]["Networks"]["roost"]["IPAddress"]
+    clients = [RawSocket(5000, address) for _ in range(HUNGRY_CLIENTS)]
+    began = time.monotonic()
+    for client in clients:
+        try:
+            client.send("GET / HTTP/1.1\r\nX: " + "x" * HUNGRY_BYTES)
+        except OSError:  # it has ended
+            break
+    wait_until(lambda: 'event=replica.dead' in roost.log_text(), 10, "it has ended")
+    wait_until(lambda: 'reason="out of memory"' in roost.log_text(), 5, roost.log_text())
+    for client in clients:
+        client.close()
+    wait_until(lambda: all_up(roost, 1), 20, "healed")
+    assert engine.inspect("Server-1")["Id"] != inside["Id"]
+    assert time.monotonic() - began < 30
