@@ -220,11 +220,11 @@ class Fixture:
     def owners(self):
         return self.balancer.on_control("GET", "/v1/ring?owners=true").json()["owners"]
 
-    def await_event(self, whats, name, since):
-        """When the first one of these came, rounded up."""
+    def await_event(self, what, name, since):
+        """When the first of these came, rounded up."""
 
         def has_come(event):
-            is_it = event["what"] in whats and name in event["replicas"]
+            is_it = event["what"] == what and name in event["replicas"]
             # Its time is in whole milliseconds.
             return is_it and parse_ms(event["at"]) >= math.floor(since)
 
@@ -243,15 +243,13 @@ class Fixture:
         title = f"{self.kind.title}, {self.kind.kill_title}"
         began = wall_ms()
         self.kind.kill(self.balancer, name)
-        # A container is down as soon as its first process has ended, and dead by its Engine's word.
-        seen = self.await_event(("replica.down", "replica.dead"), name, began)
-        dead = self.await_event(("replica.dead",), name, began)
-        up = self.await_event(("replica.up",), name, began)
+        seen = self.await_event("replica.dead", name, began)
+        up = self.await_event("replica.up", name, began)
         self.up_since[name] = time.monotonic()
-        answered = self.await_answer(name, dead)
+        answered = self.await_answer(name, seen)
         self.note(f"{title}: the keeper has seen it", seen - began)
         # What it answers later is its successor's.
-        self.note_last_sent(title, self.requests.last_sent(name, began, up, dead), began)
+        self.note_last_sent(title, self.requests.last_sent(name, began, up, seen), began)
         self.note(f"{title}: it answers again", answered - began)
 
     def hang(self, name):
@@ -260,12 +258,12 @@ class Fixture:
         began = wall_ms()
         self.kind.hang(self.balancer, name)
         try:
-            seen = self.await_event(("replica.down",), name, began)
+            seen = self.await_event("replica.down", name, began)
             time.sleep(CALM_S)
         finally:
             woken = wall_ms()
             self.kind.wake(self.balancer, name)
-        self.await_event(("replica.up",), name, woken)
+        self.await_event("replica.up", name, woken)
         self.up_since[name] = time.monotonic()
         answered = self.await_answer(name, woken)
         self.note(f"{title}: the keeper has seen it", seen - began)

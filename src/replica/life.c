@@ -218,7 +218,6 @@ static void lose_run(struct replica *replica)
     replica->usage = (struct replica_usage){.read_us = 0};
     replica->handle[0] = '\0';
     replica->is_adopted = false;
-    replica->is_ending = false;
     health_stop(&replica->health);
     timer_stop(&replica->timer);
     give_slot(replica);
@@ -321,7 +320,6 @@ static void on_ending(struct driver_run *run, const char *why)
     replica->next_start_us = now_of(replica);
     if (!replica->down_us)
         replica->down_us = now_of(replica);
-    replica->is_ending = true;
     become(replica, REPLICA_DEAD, why);
 }
 

@@ -101,7 +101,6 @@ struct replica {
     bool is_kill_restart : 1; /* what the next start is, for the back-off */
     bool is_hang : 1;         /* is being ended because it hung */
     bool is_late : 1;         /* is being ended because it was not ready in time */
-    bool is_ending : 1;       /* its run has ended; how is still to be told */
     bool is_drained : 1;      /* supervisor_drain() was called */
     bool is_published : 1;    /* workers may know it: it has something to drain */
     bool is_found : 1;        /* `handle` is of an earlier keeper: to be adopted */

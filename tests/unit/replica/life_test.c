@@ -11,7 +11,6 @@ static void one_whose_end_is_not_explained_yet_is_dead_and_waits(void **state)
     run->run.events->on_ending(&run->run, "its container has ended");
     assert_int_equal(REPLICA_DEAD, replica->state);
     assert_string_equal("its container has ended", replica->why);
-    assert_true(replica->is_ending);
     /* Whoever has its address by then is not it. */
     any_pass(20 * ANY_S);
     assert_int_equal(REPLICA_DEAD, replica->state);
@@ -21,7 +20,6 @@ static void one_whose_end_is_not_explained_yet_is_dead_and_waits(void **state)
     assert_string_equal("a:starting a:ready a:up a:dead a:dead a:starting a:ready a:up ", states);
     assert_int_equal(2, driver.count);
     assert_int_equal(REPLICA_UP, replica->state);
-    assert_false(replica->is_ending);
     assert_in_range(replica->healed_us, 20 * ANY_S, 21 * ANY_S);
 }
 
