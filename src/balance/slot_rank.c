@@ -135,11 +135,26 @@ void slot_rank_all(struct slot_table *table)
     }
 }
 
+/* Of those sifted the ones that are members and in no lane of `word`; returns how many. */
+static unsigned keep_free(struct slot_table *table, unsigned count, uint64_t word)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        uint16_t place = table->sifted[i];
+
+        table->sifted[kept] = place;
+        table->sifted_pairs[kept] = table->sifted_pairs[i];
+        kept += (table->members[place].weight != 0) & (find_lane(word, place) == 0);
+    }
+    return kept;
+}
+
 /* The last lane of `word` is free: the cheapest member that no lane holds. */
 static uint16_t find_last_sifted(struct slot_table *table, uint32_t slot, uint64_t word,
                                  uint64_t most)
 {
-    unsigned count = sift_members(table, slot, most);
+    unsigned count = keep_free(table, sift_members(table, slot, most), word);
     uint64_t best_cost = SLOT_COST_NONE;
     uint64_t best_low = UINT64_MAX;
     uint16_t best = BALANCE_NONE;
@@ -147,16 +162,12 @@ static uint16_t find_last_sifted(struct slot_table *table, uint32_t slot, uint64
     for (unsigned i = 0; i < count; i++) {
         uint16_t place = table->sifted[i];
         const struct balance_entry *member = &table->members[place];
-        uint64_t cost;
+        uint64_t cost = slot_cost(table->sifted_pairs[i], member->inverse);
+        bool is_better = is_cheaper(cost, member->low, best_cost, best_low);
 
-        if (member->weight == 0 || find_lane(word, place))
-            continue;
-        cost = slot_cost(table->sifted_pairs[i], member->inverse);
-        if (!is_cheaper(cost, member->low, best_cost, best_low))
-            continue;
-        best_cost = cost;
-        best_low = member->low;
-        best = place;
+        best_cost = is_better ? cost : best_cost;
+        best_low = is_better ? member->low : best_low;
+        best = is_better ? place : best;
     }
     table->lasts[slot] = best_cost;
     return best;
