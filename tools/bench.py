@@ -42,18 +42,19 @@ NO_FLOOR = USUAL[1:]
 
 
 class Fixture:
-    """`only`: who takes part. `filler`: client and replicas are too slow to keep a balancer busy, so
-    a process that only spins takes half of its core, and what waits meanwhile keeps it busy in the
-    other half."""
+    """`only`: who takes part. `fillers`: client and replicas are too slow to keep a balancer busy,
+    and one that sleeps between two requests pays for its wake-ups, the quicker it is the more. So
+    many processes that only spin share its core then; what waits meanwhile keeps it busy in the
+    time that is left to it."""
 
     def __init__(
-        self, title, replicas=3, workers=1, memory=False, filler=False, only=USUAL, **client
+        self, title, replicas=3, workers=1, memory=False, fillers=0, only=USUAL, **client
     ):
         self.title = title
         self.replicas = replicas
         self.workers = workers
         self.memory = memory
-        self.filler = filler
+        self.fillers = fillers
         self.only = only
         self.client = client
 
@@ -65,7 +66,7 @@ FIXTURES = {
     "get-64k": Fixture("GET 64 KiB", bytes=65536),
     "get-1m": Fixture("GET 1 MiB", bytes=1048576, connections=16),
     "post-16k": Fixture("POST 16 KiB", post=16384),
-    "close": Fixture("a new connection for each request", filler=True, closes=1),
+    "close": Fixture("a new connection for each request", fillers=4, closes=1),
     "idle-2000": Fixture("64 active and 2,000 idle connections", idle=2000),
     "rate-10k": Fixture("10,000 requests/s, fixed", rate=10000),
     "connections-100": Fixture("100 connections", connections=100),
@@ -206,10 +207,14 @@ class Stage:
             preexec_fn=lambda: os.sched_setaffinity(0, self.client_cores),
         )
         time.sleep(0.3)
-        self.filler = fixture.filler and subprocess.Popen(
-            ["/bin/sh", "-c", "while :; do :; done"],
-            preexec_fn=lambda: os.sched_setaffinity(0, balancer_cores),
-        )
+        self.fillers = [
+            subprocess.Popen(
+                ["/bin/sh", "-c", "while :; do :; done"],
+                start_new_session=True,  # the kernel shares out by session
+                preexec_fn=lambda: os.sched_setaffinity(0, balancer_cores),
+            )
+            for _ in range(fixture.fillers)
+        ]
         self.balancers = []
         try:
             for name in names:
@@ -226,10 +231,9 @@ class Stage:
     def end(self):
         for balancer in self.balancers:
             balancer.end()
-        for process in (self.filler, self.replica):
-            if process:
-                process.kill()
-                process.wait()
+        for process in (*self.fillers, self.replica):
+            process.kill()
+            process.wait()
 
     def round(self, number, fixture, seconds):
         """{balancer: figures}; who begins changes from round to round."""

@@ -145,6 +145,7 @@ class Balancer:
             stdin=subprocess.DEVNULL,
             stdout=open(self.folder / "output", "wb"),
             stderr=subprocess.STDOUT,
+            start_new_session=True,
             preexec_fn=lambda: os.sched_setaffinity(0, cores),
             cwd=self.folder,
         )

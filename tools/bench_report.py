@@ -68,7 +68,7 @@ def caution(fixtures, results):
     busy = [
         median(rounds, who, "busy")
         for name, rounds in results.items()
-        if not (fixtures[name].memory or fixtures[name].filler or "rate" in fixtures[name].client)
+        if not (fixtures[name].memory or fixtures[name].fillers or "rate" in fixtures[name].client)
         for who in names_of(rounds)
     ]
     if not busy or statistics.median(busy) > BUSY_ENOUGH:
@@ -215,9 +215,9 @@ def report(fixtures, results, peers, place, rounds, seconds):
         "the others, and every answer's length and content is checked. Absolute times drift with "
         "the machine: the ratios, taken within each round, are what counts. All figures are medians. "
         "`floor` is `bench/forward.c`, which copies bytes and understands nothing. With a "
-        "new connection for each request client and replicas could not keep a balancer busy: there a "
-        "process that only spins takes half of the core, and what waits meanwhile keeps the balancer "
-        "busy in its half.\n",
+        "new connection for each request client and replicas could not keep a balancer busy: there four "
+        "processes that only spin share its core, and what waits meanwhile keeps it busy in the time "
+        "that is left to it.\n",
         caution(fixtures, results),
         cost_table(fixtures, results, peers),
         special_table(results),
