@@ -172,8 +172,10 @@ def plot_a1(result, folder):
         value = result[name]
         right.plot([value], [share], "o", color=MIDDLE, markersize=7)
         right.annotate(
-            f"p{share} {value:.2f} ms", (value, share), ha="right", textcoords="offset points",
-            xytext=(-9, -4) if share < 90 else (6, -20),  # off the curve
+            f"p{share} {value:.2f} ms" if share < 90 else f"p{share}\n{value:.2f} ms",
+            (value, share), textcoords="offset points",
+            ha="right" if share < 90 else "center",  # off the curve
+            xytext=(-9, -4) if share < 90 else (4, -36),
         )  # fmt: skip
     right.set(xscale="log", xlabel="latency, ms (logarithmic)", ylabel="answered by then, % of requests")
     right.set_title(f"{number(result['requests_per_s'])} requests/s\n{result['connections']} connections")
