@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -184,10 +185,35 @@ static void a_pid_that_is_another_process_by_now_is_not_counted(void **state)
     end_session();
 }
 
+/* So many processes that no reading is over after its first piece, however few there are else. */
+static void start_crowd(pid_t crowd[USAGE_PIECE_PROCESSES])
+{
+    for (unsigned i = 0; i < USAGE_PIECE_PROCESSES; i++) {
+        crowd[i] = fork();
+        assert_true(crowd[i] >= 0);
+        if (crowd[i] == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (;;)
+                pause();
+        }
+    }
+}
+
+static void end_crowd(const pid_t crowd[USAGE_PIECE_PROCESSES])
+{
+    for (unsigned i = 0; i < USAGE_PIECE_PROCESSES; i++)
+        kill(crowd[i], SIGKILL);
+    for (unsigned i = 0; i < USAGE_PIECE_PROCESSES; i++)
+        waitpid(crowd[i], NULL, 0);
+}
+
 static void a_replica_that_goes_while_it_is_read_is_left_alone(void **state)
 {
+    pid_t crowd[USAGE_PIECE_PROCESSES];
+
     (void)state;
     start_session();
+    start_crowd(crowd);
     begin();
     clock_set(now_us += USAGE_LOOKED_US + 2000);
     loop_turn(&loop, 0);
@@ -195,6 +221,7 @@ static void a_replica_that_goes_while_it_is_read_is_left_alone(void **state)
     read_next(USAGE_PIECE_US + 1000);
     assert_int_equal(0, replica.usage.read_us);
     end();
+    end_crowd(crowd);
     end_session();
 }
 
