@@ -150,10 +150,10 @@ def attackers(roost, name):
     head = b"GET %s HTTP/1.1\r\nHost: a\r\n"
     body = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
     return {
-        "10,000 slow heads": lambda: Swarm(roost.port, 10000, head % b"/", b"X: y\r\n", 1, niceness=19),
-        "2,000 slow bodies": lambda: Swarm(roost.port, 2000, body, b"xxxxx", 1, niceness=19),
+        "10,000 slow heads": lambda: Swarm(roost.port, 10000, head % b"/", b"X: y\r\n", 1),
+        "2,000 slow bodies": lambda: Swarm(roost.port, 2000, body, b"xxxxx", 1),
         "2,000 slow readers": lambda: Swarm(
-            roost.port, 2000, head % b"/bytes/50000000" + b"\r\n", b"", 1, 10, 4096, niceness=19
+            roost.port, 2000, head % b"/bytes/50000000" + b"\r\n", b"", 1, 10, 4096
         ),
     }[name]()
 
@@ -162,9 +162,7 @@ def attackers(roost, name):
 @pytest.mark.parametrize("name", ["10,000 slow heads", "2,000 slow bodies", "2,000 slow readers"])
 def test_normal_traffic_is_hardly_slower(start, many_files, capsys, name):
     """The p99 of a window without the attack, of one with all attackers there, and so on. What else
-    runs on the machine only ever adds to one: the best windows of both kinds are compared. The
-    attackers run when nobody else wants the processor: in the field they have machines of their
-    own."""
+    runs on the machine only ever adds to one: the best windows of both kinds are compared."""
     roost = start(config=config(OUTLASTS_S))
     quiet, under = [], []
     for _ in range(ROUNDS):

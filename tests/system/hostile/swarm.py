@@ -1,6 +1,5 @@
 """Many connections that do something slowly, in one thread."""
 
-import os
 import select
 import socket
 import threading
@@ -35,13 +34,10 @@ class Swarm:
     """`count` connections that send `first` and then `drip` every `pause_s`; those that read do so
     `read_bytes` at a time with each drip, else as much as comes."""
 
-    def __init__(
-        self, port, count, first, drip=b"", pause_s=0.5, read_bytes=0, receive_buffer=0, niceness=0
-    ):
+    def __init__(self, port, count, first, drip=b"", pause_s=0.5, read_bytes=0, receive_buffer=0):
         self.port, self.count = port, count
         self.first, self.drip, self.pause_s = first, drip, pause_s
         self.read_bytes, self.receive_buffer = read_bytes, receive_buffer
-        self.niceness = niceness  # of the thread
         self.attackers = []
         self.is_over = threading.Event()
         self.has_all = threading.Event()
@@ -66,8 +62,6 @@ class Swarm:
             time.sleep(0.02)
 
     def run(self):
-        if self.niceness:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self.niceness)
         poller = select.epoll()
         by_fd = {}
         place, dripped = 0, time.monotonic()
