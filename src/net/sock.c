@@ -613,9 +613,7 @@ static void release(struct sock *sock)
         group->gathering = NULL;
         group->piece_count = 0;
     }
-    if (sock->held)
-        outbox_take(&group->outbox, sock->held);
-    sock->held = 0;
+    assert(!sock->held);
     sock->is_closed = true;
     timer_stop(&sock->timer);
     ready_cancel(&sock->ready);
@@ -724,6 +722,8 @@ void sock_close(struct sock *sock, bool lingers, sock_fn destroy)
 void sock_abort(struct sock *sock, sock_fn destroy)
 {
     assert(!sock->destroy);
+    /* Written in an earlier callback: it would have gone then. */
+    send_held(sock);
     reset_at_close(sock);
     sock->destroy = destroy;
     release(sock);

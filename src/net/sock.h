@@ -251,7 +251,7 @@ void sock_shut(struct sock *sock);
  */
 void sock_close(struct sock *sock, bool lingers, sock_fn destroy);
 
-/* Ends it at once, with a RST and without what is queued; memory as in sock_close(). */
+/* Ends it at once, with a RST and without what is queued or gathered; memory as in sock_close(). */
 void sock_abort(struct sock *sock, sock_fn destroy);
 
 /* Sends or copies what any sock of the group has gathered, so that memory its pieces lie in may go.
