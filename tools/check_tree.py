@@ -20,9 +20,13 @@ LAYERS = {
     "conn": 2,
     "proxy": 3,
     "replica": 3,
-    "cluster": 3,
-    "control": 4,
-    "cli": 5,
+    "config": 4,
+    "control": 5,
+    "load": 5,
+    "ring": 5,
+    "api": 6,
+    "experiment": 6,
+    "cli": 7,
 }
 
 # Below this number nothing logs: the reason goes back to who decides.

@@ -1,6 +1,7 @@
 #include "base/escape.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* The bytes of the well-formed UTF-8 sequence at `text` (RFC 3629 4), or 0. */
 static size_t utf8_size(struct view text)
@@ -112,4 +113,19 @@ int escape_json_append(struct view text, struct buffer *out)
         text = view_after(text, taken);
     }
     return 0;
+}
+
+void escape_print_csv(FILE *out, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, out);
+        return;
+    }
+    putc('"', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            putc('"', out);
+        putc(*text, out);
+    }
+    putc('"', out);
 }

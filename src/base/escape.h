@@ -1,6 +1,8 @@
 /* Text made safe to stand inside other text. */
 #pragma once
 
+#include <stdio.h>
+
 #include "base/buffer.h"
 #include "base/view.h"
 
@@ -18,3 +20,6 @@ size_t escape_json(struct view text, char *out, size_t capacity);
 
 /* The same, appended to a buffer. -ENOBUFS where its limit forbids. */
 MUST_USE int escape_json_append(struct view text, struct buffer *out);
+
+/* `text` as a field of CSV (RFC 4180), quoted where it has to be. */
+void escape_print_csv(FILE *out, const char *text);

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/word.h"
-#include "control/config_flags.h"
-#include "control/config_print.h"
-#include "control/config_schema.h"
+#include "base/word.h"
+#include "config/config_flags.h"
+#include "config/config_print.h"
+#include "config/config_schema.h"
 
 enum form { FORM_VERDICT, FORM_PRINT, FORM_SCHEMA, FORM_MARKDOWN, FORM_HELP };
 

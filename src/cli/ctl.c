@@ -11,7 +11,7 @@
 #include "cli/ctl_look.h"
 #include "cli/ctl_pool.h"
 #include "cli/ctl_status.h"
-#include "cli/word.h"
+#include "base/word.h"
 #include "control/crew.h"
 
 struct verb {

@@ -7,7 +7,7 @@
 
 #include "cli/ctl_ask.h"
 #include "cli/ctl_find.h"
-#include "cli/word.h"
+#include "base/word.h"
 
 #define ALL_LAST        "/v1/events?last=4096&follow=false"
 #define SOME_LAST       "/v1/events?last=20"

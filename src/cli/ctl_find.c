@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/config.h"
-#include "control/config_flags.h"
-#include "control/config_setting.h"
+#include "config/config.h"
+#include "config/config_flags.h"
+#include "config/config_setting.h"
 #include "control/folder.h"
 #include "control/signpost.h"
 #include "http/authority.h"

@@ -6,7 +6,7 @@
 
 #include "cli/ctl_ask.h"
 #include "cli/ctl_table.h"
-#include "cli/word.h"
+#include "base/word.h"
 
 static void print_line(const char *title, const json_t *value)
 {

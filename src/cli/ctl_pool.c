@@ -7,7 +7,7 @@
 #include "balance/balance.h"
 #include "cli/ctl_ask.h"
 #include "cli/ctl_table.h"
-#include "cli/word.h"
+#include "base/word.h"
 
 #define PERCENT 100.0
 

@@ -6,7 +6,7 @@
 
 #include "cli/ctl_ask.h"
 #include "cli/ctl_table.h"
-#include "cli/word.h"
+#include "base/word.h"
 
 #define WATCH_S      1
 #define PERCENT      100.0

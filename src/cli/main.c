@@ -8,13 +8,13 @@
 #include "cli/check.h"
 #include "cli/dockhand.h"
 #include "cli/ctl.h"
-#include "cli/experiment.h"
-#include "cli/load.h"
+#include "experiment/experiment.h"
+#include "load/load.h"
 #include "cli/replica.h"
-#include "cli/ring.h"
+#include "ring/ring.h"
 #include "cli/serve.h"
 #include "cli/stop.h"
-#include "cli/word.h"
+#include "base/word.h"
 #include "cli/worker.h"
 
 struct word {

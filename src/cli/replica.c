@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "cli/replica_server.h"
-#include "cli/word.h"
+#include "base/word.h"
 #include "net/listener.h"
 
 #define PORT       5000

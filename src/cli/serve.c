@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/api_routes.h"
 #include "base/log.h"
-
-#include "cli/word.h"
-#include "control/config_flags.h"
+#include "base/word.h"
+#include "config/config_flags.h"
 #include "control/descend.h"
 #include "control/keeper.h"
 
@@ -72,7 +72,7 @@ int serve_main(int argc, char **argv)
         config_finish(&config);
         return WORD_FAILED;
     }
-    status = keeper_run(&config, &flags);
+    status = keeper_run(&config, &flags, api_routes);
     config_finish(&config);
     return status;
 }

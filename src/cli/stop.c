@@ -12,9 +12,9 @@
 
 #include "base/log.h"
 
-#include "cli/word.h"
-#include "control/config.h"
-#include "control/config_flags.h"
+#include "base/word.h"
+#include "config/config.h"
+#include "config/config_flags.h"
 #include "control/folder.h"
 #include "control/leftover.h"
 

@@ -296,7 +296,7 @@ static const struct api_route *find_route(struct api_request *request, struct vi
     char allow[128] = "";
     size_t size = 0;
 
-    for (const struct api_route *route = api_routes; route->path; route++) {
+    for (const struct api_route *route = request->api->routes; route->path; route++) {
         if (request->is_traffic && !(route->flags & API_CLASSIC))
             continue;
         if (!path_fits(route->path, path, request))
@@ -518,10 +518,11 @@ static void open_door(struct api *api, struct api_door *door, struct sock_group 
     inbound_group_init(&door->inbounds, socks, &door_events, &settings, door);
 }
 
-void api_init(struct api *api, struct keeper *keeper, struct sock_group *socks,
-              const struct security_rules *rules)
+void api_init(struct api *api, struct keeper *keeper, const struct api_route *routes,
+              struct sock_group *socks, const struct security_rules *rules)
 {
     api->keeper = keeper;
+    api->routes = routes;
     security_init(&api->security, rules);
     list_init(&api->requests);
     open_door(api, &api->control, socks, false);

@@ -44,9 +44,6 @@ struct api_route {
     unsigned flags;
 };
 
-/* Ends with one whose path is NULL. */
-extern const struct api_route api_routes[];
-
 struct api_door {
     struct api *api;
     struct inbound_group inbounds;
@@ -55,6 +52,7 @@ struct api_door {
 
 struct api {
     struct keeper *keeper;
+    const struct api_route *routes;
     struct security security;
     struct api_door control;
     struct api_door traffic;
@@ -89,8 +87,9 @@ struct api_request {
     void *work;                                      /* the handler's */
 };
 
-void api_init(struct api *api, struct keeper *keeper, struct sock_group *socks,
-              const struct security_rules *rules);
+/* The routes end with one whose path is NULL. They and the rules' texts stay the caller's. */
+void api_init(struct api *api, struct keeper *keeper, const struct api_route *routes,
+              struct sock_group *socks, const struct security_rules *rules);
 
 /* Connections end now. */
 void api_finish(struct api *api);

@@ -1,7 +1,7 @@
 /* What the services begin with: the remembered pools made to fit what is declared now. */
 #pragma once
 
-#include "control/config.h"
+#include "config/config.h"
 #include "control/folder.h"
 #include "control/state.h"
 

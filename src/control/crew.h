@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "balance/balance_builder.h"
-#include "control/config.h"
+#include "config/config.h"
 #include "control/counts.h"
 #include "control/handoff.h"
 #include "control/publish.h"

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "control/config.h"
+#include "config/config.h"
 
 /* 0 also where there is nothing to give up. -errno with a sentence. */
 MUST_USE int descend(const struct config *config, struct error *why);

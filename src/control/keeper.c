@@ -414,7 +414,7 @@ static void init_parts(struct keeper *keeper)
     keeper->publish.on_table = on_table;
     events_init(&keeper->events, clock_wall_ms());
     events_pool_init(&keeper->pool_events, &keeper->events, config->service_count);
-    api_init(&keeper->api, keeper, &keeper->socks, &rules);
+    api_init(&keeper->api, keeper, keeper->routes, &keeper->socks, &rules);
     tick_init(&keeper->tick, config, keeper->states, &keeper->supervisor, &keeper->workers);
     outlier_watch_init(&keeper->outliers, keeper);
     ready_init(&keeper->look, on_look);
@@ -533,12 +533,14 @@ static int run(struct keeper *keeper)
     return result < 0 ? 1 : keeper->status;
 }
 
-int keeper_run(const struct config *config, const struct config_flags *flags)
+int keeper_run(const struct config *config, const struct config_flags *flags,
+               const struct api_route *routes)
 {
     struct keeper *keeper = memory_allocate(sizeof(*keeper));
     int status;
 
     keeper->config = config;
+    keeper->routes = routes;
     reload_init(&keeper->reload, keeper, flags);
     keeper->folder = (struct folder){.run_fd = -1, .lock_fd = -1};
     keeper->states_fd = -1;

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "control/api.h"
-#include "control/config.h"
+#include "config/config.h"
 #include "control/crew.h"
 #include "control/events_pool.h"
 #include "control/folder.h"
@@ -41,6 +41,7 @@ enum keeper_phase {
 
 struct keeper {
     const struct config *config;
+    const struct api_route *routes;
     struct loop loop;
     struct sock_group socks;
     struct folder folder;
@@ -80,8 +81,10 @@ struct keeper {
 };
 
 /* Runs until it is told to stop; returns the exit status. What went wrong was said on stderr.
- * `flags` are those the configuration was loaded with: it may be read again. */
-int keeper_run(const struct config *config, const struct config_flags *flags);
+ * `flags` are those the configuration was loaded with: it may be read again. `routes` are what its
+ * API answers. */
+int keeper_run(const struct config *config, const struct config_flags *flags,
+               const struct api_route *routes);
 
 /* How long workers that end may finish what they have. */
 uint32_t keeper_drain_ms(const struct keeper *keeper);

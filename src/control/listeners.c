@@ -108,3 +108,18 @@ int listeners_fill(struct listeners *listeners, unsigned workers, struct error *
     }
     return 0;
 }
+
+json_t *listeners_json(const struct listeners *listeners)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < listeners->count; i++) {
+        char text[ADDRESS_TEXT_BYTES];
+
+        if (!listeners_is_open(&listeners->all[i]))
+            continue;
+        address_to_text(&listeners->all[i].address, text);
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "net/address.h"
@@ -64,3 +65,6 @@ MUST_USE int listeners_take(struct listeners *listeners, int fd);
 
 /* Opens what is missing, so that each address has one for each of `workers`. */
 MUST_USE int listeners_fill(struct listeners *listeners, unsigned workers, struct error *why);
+
+/* The open addresses as texts, a new reference. */
+json_t *listeners_json(const struct listeners *listeners);

@@ -17,24 +17,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/outlier_rules.h"
 #include "proxy/segments.h"
 
 #define OUTLIER_WHY_BYTES 128
 
 /* The others of which a slow one is slower: with it at least so many. */
 #define OUTLIER_COMPARED_MIN 3
-
-struct outlier_rules {
-    uint32_t consecutive;         /* bad answers one after the other; 0: these eject nobody */
-    uint32_t base_ms;             /* of the first ejection; each next one twice as long ... */
-    uint32_t most_ms;             /* ... up to this; so long in rotation it is forgotten */
-    uint32_t trials;              /* good answers one after the other that end a probation */
-    uint32_t floor_thousandths;   /* of the replicas stay in rotation */
-    uint32_t latency_thousandths; /* of the median of all; 0: slowness ejects nobody */
-    uint32_t latency_min_ms;      /* what is faster is not slow */
-    uint32_t latency_window_ms;
-    uint32_t latency_requests; /* fewer in a window say nothing */
-};
 
 enum outlier_state { OUTLIER_IN, OUTLIER_EJECTED, OUTLIER_PROBATION };
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "control/config.h"
+#include "config/config.h"
 #include "control/listeners.h"
 #include "control/crew.h"
 #include "proxy/table.h"

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "base/list.h"
-#include "control/config.h"
+#include "config/config.h"
 #include "control/workers.h"
 #include "net/loop.h"
 #include "replica/supervisor.h"

@@ -1,7 +1,7 @@
 /* Makes the driver a service asks for. */
 #pragma once
 
-#include "control/config.h"
+#include "config/config.h"
 #include "control/folder.h"
 #include "net/loop.h"
 #include "replica/driver.h"

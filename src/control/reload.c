@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "control/api.h"
-#include "control/api_v1_status.h"
 #include "control/cores.h"
 #include "control/keeper.h"
 #include "proxy/worker.h"
@@ -54,7 +53,7 @@ static json_t *outcome(const struct reload *reload)
 
     return json_pack("{s:i, s:i, s:o, s:I, s:O, s:o}", "generation",
                      (int)keeper->workers.generations, "workers", (int)keeper->workers.count,
-                     "listeners", api_v1_status_listeners(keeper), "epoch",
+                     "listeners", listeners_json(&keeper->listeners), "epoch",
                      (json_int_t)keeper->publish.epoch, "changed", reload->difference.changed,
                      "warnings", sentences(reload->notes, false));
 }

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "control/config.h"
+#include "config/config.h"
 #include "control/publish.h"
 #include "control/reload_compare.h"
 

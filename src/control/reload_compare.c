@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/config_loading.h"
-#include "control/config_value.h"
+#include "config/config_loading.h"
+#include "config/config_value.h"
 
 /* A value as text: lists of names and services are long. */
 #define VALUE_BYTES_MAX (4u << 20)

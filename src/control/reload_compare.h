@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "control/config.h"
+#include "config/config.h"
 
 /* Owner: the caller, ends with reload_compare_forget(). */
 struct reload_difference {

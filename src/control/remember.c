@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "control/config_declaration.h"
-#include "control/config_text.h"
+#include "config/config_declaration.h"
+#include "config/config_text.h"
 #include "replica/driver_static_name.h"
 
 static const struct state_member *find(const struct state_pool *pool, const char *name)

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "control/config.h"
+#include "config/config.h"
 #include "control/state.h"
 
 enum remember_result {

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "control/config.h"
+#include "config/config.h"
 #include "control/workers.h"
 #include "net/loop.h"
 #include "proxy/segments.h"

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "insist.h"
+#include "api/api_routes.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "control/keeper.h"
@@ -65,7 +66,7 @@ static void start(void)
     keeper.config = &config;
     INSIST(loop_init(&keeper.loop, &why) == 0);
     sock_group_init(&keeper.socks, &keeper.loop, 4 << 20);
-    api_init(&keeper.api, &keeper, &keeper.socks, &rules);
+    api_init(&keeper.api, &keeper, api_routes, &keeper.socks, &rules);
     supervisor_init(&keeper.supervisor, &keeper.socks, &no_events, &keeper);
     list_init(&keeper.workers.all);
     keeper.workers.gone = memory_allocate(sizeof(*keeper.workers.gone));

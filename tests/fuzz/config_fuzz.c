@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "insist.h"
-#include "control/config.h"
-#include "control/config_print.h"
+#include "config/config.h"
+#include "config/config_print.h"
 
 static char *const environment[] = {"HOME=/nowhere", "ROOST_CONTROL_TOKEN=secret", NULL};
 

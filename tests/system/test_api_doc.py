@@ -82,7 +82,7 @@ def test_the_sessions_are_what_happens(roost):
 
 def test_every_route_has_its_words():
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    routes = (ROOT / "src/control/api_routes.c").read_text(encoding="utf-8")
+    routes = (ROOT / "src/api/api_routes.c").read_text(encoding="utf-8")
     for method, path in re.findall(r"\{METHOD_(\w+), \"([^\"]+)\",", routes):
         for base in ("/v1/services/*/replicas", "/v1/replicas"):
             rest = path.removeprefix(base)

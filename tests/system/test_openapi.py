@@ -108,7 +108,7 @@ def operations(document):
 
 
 def routes():
-    text = (ROOT / "src/control/api_routes.c").read_text(encoding="utf-8")
+    text = (ROOT / "src/api/api_routes.c").read_text(encoding="utf-8")
     return set(ROUTE.findall(text))
 
 
@@ -145,7 +145,7 @@ def test_operation_ids_are_different(document):
 
 def test_what_needs_a_token_says_so(document):
     """The flags of the route table and `security` are the same."""
-    text = (ROOT / "src/control/api_routes.c").read_text(encoding="utf-8")
+    text = (ROOT / "src/api/api_routes.c").read_text(encoding="utf-8")
     needs = {
         (method, path)
         for method, path, flags in re.findall(r'\{METHOD_(\w+), "([^"]+)", \w+,\s*([^}]*)\}', text)

@@ -102,7 +102,7 @@ def test_every_5xx_sentence_of_the_table_is_said_somewhere():
 
 def test_every_status_5xx_that_is_answered_is_in_a_table():
     answered = set()
-    for text in sources("proxy", "control", "conn").values():
+    for text in sources("proxy", "control", "api", "conn").values():
         answered |= set(re.findall(r"(?:api_fail|refuse|api_answer)\(\s*\w+,\s*(5\d\d)\b", text))
         answered |= set(re.findall(r"return (50[0-9]);", text))
     table = section("## Every 5xx")

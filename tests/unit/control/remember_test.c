@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/config_declaration.h"
+#include "config/config_declaration.h"
 
 #define NAMES_MAX 8
 

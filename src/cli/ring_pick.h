@@ -1,7 +1,0 @@
-/* `roost ring pick`: which replica a key goes to. */
-#pragma once
-
-#include "cli/ring_options.h"
-
-/* Returns the exit status. */
-int ring_pick(const struct ring_options *options);
