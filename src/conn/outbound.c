@@ -221,15 +221,18 @@ static int connect_new(struct outbound_pool *pool, const struct outbound_place *
                        struct outbound **result)
 {
     struct outbound *outbound = create(pool, where->place, where->incarnation);
+    uint32_t window_bytes = pool->busy_count < OUTBOUND_WIDE_MAX ? 0 : OUTBOUND_WINDOW_BYTES;
     int error;
 
     if (!outbound)
         return -EMFILE;
-    error = sock_connect(&outbound->sock, pool->socks, &where->address, &sock_events_);
+    error =
+        sock_connect(&outbound->sock, pool->socks, &where->address, window_bytes, &sock_events_);
     /* Out of descriptors: idle connections hold some. */
     if ((error == -EMFILE || error == -ENFILE) && pool->idle_count) {
         close_outbound(LIST_FIRST(&pool->by_age, struct outbound, age));
-        error = sock_connect(&outbound->sock, pool->socks, &where->address, &sock_events_);
+        error = sock_connect(&outbound->sock, pool->socks, &where->address, window_bytes,
+                             &sock_events_);
     }
     if (error < 0) {
         h1_chunk_finish(&outbound->chunks);

@@ -15,6 +15,14 @@
 /* Interim answers to one request; one more is a fault (rules of the wire, 3). */
 #define OUTBOUND_INTERIM_MAX 8
 
+/*
+ * So many connections of a pool may have as much on the way as the kernel finds good: that spares
+ * work on large answers. Those opened while so many are busy may have OUTBOUND_WINDOW_BYTES, so
+ * that thousands of clients that ask for much and take nothing do not use up the kernel's memory.
+ */
+#define OUTBOUND_WIDE_MAX     32
+#define OUTBOUND_WINDOW_BYTES (64 * 1024)
+
 /* What a replica that is gone has sent before may still be on its way so long. */
 #define OUTBOUND_LAST_WORDS_MS 50
 

@@ -18,7 +18,7 @@
  * Without it somebody who reads nothing makes it hold some megabytes of the answer, and as many
  * between us and the replica.
  */
-#define LISTENER_UNSENT_BYTES (256 * 1024)
+#define LISTENER_UNSENT_BYTES (64 * 1024)
 
 struct listener;
 

@@ -558,18 +558,29 @@ void sock_watch(struct sock *sock)
         fail(sock, result);
 }
 
+/* Before it connects: what is offered to the other side at first is not taken back. */
+static void set_options(int fd, const struct address *address, uint32_t window_bytes)
+{
+    const int window = (int)window_bytes;
+    const int on = 1;
+
+    if (address->any.sa_family == AF_UNIX)
+        return;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (window)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window));
+}
+
 int sock_connect(struct sock *sock, struct sock_group *group, const struct address *address,
-                 const struct sock_events *events)
+                 uint32_t window_bytes, const struct sock_events *events)
 {
     int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int on = 1;
     int result = fd < 0 ? -errno : 0;
 
     init(sock, group, fd, events);
     if (result < 0)
         goto fail;
-    if (address->any.sa_family != AF_UNIX)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    set_options(fd, address, window_bytes);
     result = connect(fd, &address->any, address->size) < 0 ? -errno : 0;
     if (result < 0 && result != -EINPROGRESS)
         goto fail;

@@ -161,10 +161,15 @@ static inline void sock_text_reserve(struct sock_group *group, size_t size)
         sock_text_trim(group, size);
 }
 
-/* Starts connecting. What is written before the connection stands is queued. -errno where it fails
- * at once: there is nothing to close then, though sock_close() would do no harm. */
+/*
+ * Starts connecting. What is written before the connection stands is queued. The other side may
+ * have `window_bytes` on the way that we have not read (the kernel takes twice as much memory for
+ * that); 0: as many as the kernel finds good, which may be megabytes. -errno where it fails at
+ * once: there is nothing to close then, though sock_close() would do no harm.
+ */
 MUST_USE int sock_connect(struct sock *sock, struct sock_group *group,
-                          const struct address *address, const struct sock_events *events);
+                          const struct address *address, uint32_t window_bytes,
+                          const struct sock_events *events);
 
 /* Takes over a connected non-blocking descriptor; reads what is there before it returns. Not from
  * inside on_bytes, whose view it would overwrite. */

@@ -71,6 +71,7 @@ static const struct jail_rule checked_calls[] = {
     {SCMP_SYS(setsockopt), 2, {JAIL_EQUALS(1, IPPROTO_TCP), JAIL_EQUALS(2, TCP_NODELAY)}},
     {SCMP_SYS(setsockopt), 2, {JAIL_EQUALS(1, IPPROTO_TCP), JAIL_EQUALS(2, TCP_QUICKACK)}},
     {SCMP_SYS(setsockopt), 2, {JAIL_EQUALS(1, SOL_SOCKET), JAIL_EQUALS(2, SO_LINGER)}},
+    {SCMP_SYS(setsockopt), 2, {JAIL_EQUALS(1, SOL_SOCKET), JAIL_EQUALS(2, SO_RCVBUF)}},
     {SCMP_SYS(ioctl), 1, {JAIL_EQUALS(1, SIOCOUTQ)}},
     {SCMP_SYS(fcntl), 1, {JAIL_EQUALS(1, F_GETFL)}},
     {SCMP_SYS(fcntl), 1, {JAIL_EQUALS(1, F_SETFL)}},

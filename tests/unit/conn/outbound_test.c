@@ -501,6 +501,38 @@ static void an_idle_connection_gives_its_descriptor_to_a_new_one(void **state)
     end(&f);
 }
 
+/* Does the kernel leave the buffer of the connection to the replica as large as we made it?
+ * (SOCK_RCVBUF_LOCK of linux/socket.h) */
+static bool is_window_fixed(const struct stream *stream)
+{
+    const struct outbound *outbound = CONTAINER_OF(stream, const struct outbound, stream);
+    socklen_t size = sizeof(int);
+    int locks = 0;
+
+    assert_int_equal(getsockopt(outbound->sock.watch.fd, SOL_SOCKET, SO_BUF_LOCK, &locks, &size),
+                     0);
+    return (locks & 2) != 0;
+}
+
+static void of_many_that_are_busy_only_the_first_may_have_much_on_the_way(void **state)
+{
+    struct stream *streams[OUTBOUND_WIDE_MAX + 1];
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    for (unsigned i = 0; i <= OUTBOUND_WIDE_MAX; i++)
+        assert_int_equal(
+            outbound_start(&f.pool, &f.where, CONNECT_MS, &heard_events, &f.heard, &streams[i]), 0);
+    settle(&f);
+    for (unsigned i = 0; i < OUTBOUND_WIDE_MAX; i++)
+        assert_false(is_window_fixed(streams[i]));
+    assert_true(is_window_fixed(streams[OUTBOUND_WIDE_MAX]));
+    for (unsigned i = 0; i <= OUTBOUND_WIDE_MAX; i++)
+        stream_reset(streams[i]);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_refused_connection_and_one_that_takes_too_long_are_told_apart),
         cmocka_unit_test(a_replica_that_takes_others_meanwhile_has_longer),
         cmocka_unit_test(a_replica_that_is_gone_may_have_said_its_last_words),
+        cmocka_unit_test(of_many_that_are_busy_only_the_first_may_have_much_on_the_way),
         cmocka_unit_test(an_idle_connection_gives_its_descriptor_to_a_new_one),
     };
 

@@ -288,7 +288,7 @@ static void what_is_written_before_the_connection_stands_follows_it(void **state
     char text[16];
 
     (void)state;
-    assert_int_equal(sock_connect(&end.sock, &group, &address, &end_events), 0);
+    assert_int_equal(sock_connect(&end.sock, &group, &address, 0, &end_events), 0);
     sock_write(&end.sock, VIEW("early "));
     sock_write(&end.sock, VIEW("bird"));
     assert_int_equal(sock_queued(&end.sock), 10);
@@ -310,7 +310,7 @@ static void a_fin_wanted_before_the_connection_stands_follows_it(void **state)
     char text[16];
 
     (void)state;
-    assert_int_equal(sock_connect(&end.sock, &group, &address, &end_events), 0);
+    assert_int_equal(sock_connect(&end.sock, &group, &address, 0, &end_events), 0);
     sock_shut(&end.sock);
     TURN_UNTIL(strchr(end.story, 'c'));
     end.other = accept_other(listener);
@@ -328,7 +328,7 @@ static void a_refused_connection_is_told_once(void **state)
 
         (void)state;
         close(listener);
-        assert_int_equal(sock_connect(&end.sock, &group, &address, &end_events), 0);
+        assert_int_equal(sock_connect(&end.sock, &group, &address, 0, &end_events), 0);
         if (writes)
             sock_write(&end.sock, VIEW("hello?"));
         TURN_UNTIL(strchr(end.story, 'r'));
@@ -354,13 +354,13 @@ static void a_connection_that_fails_at_once_may_be_closed_like_any(void **state)
     none = limit;
     none.rlim_cur = 3;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    assert_int_equal(sock_connect(&end.sock, &group, &address, &end_events), -EMFILE);
+    assert_int_equal(sock_connect(&end.sock, &group, &address, 0, &end_events), -EMFILE);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     close_end(&end);
     memset(&end, 0, sizeof(end));
     end.other = -1;
     assert_int_equal(address_from_text(VIEW("unix:/nowhere/at/all"), &address, NULL), 0);
-    assert_int_equal(sock_connect(&end.sock, &group, &address, &end_events), -ENOENT);
+    assert_int_equal(sock_connect(&end.sock, &group, &address, 0, &end_events), -ENOENT);
     sock_close(&end.sock, true, on_destroy);
     loop_turn(&loop, 0);
     assert_string_equal(end.story, "x");

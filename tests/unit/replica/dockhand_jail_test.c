@@ -218,7 +218,7 @@ static int ask(void *argument)
     free(text);
     json_decref(root);
     sock_group_init(&talk->group, &talk->loop, 1 << 20);
-    if (sock_connect(&talk->sock, &talk->group, &talk->address, &sock_events) < 0)
+    if (sock_connect(&talk->sock, &talk->group, &talk->address, 0, &sock_events) < 0)
         return OTHER_ANSWER;
     for (unsigned i = 0; i < 1000 && !talk->is_done; i++)
         loop_turn(&talk->loop, 10000);
