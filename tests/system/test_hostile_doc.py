@@ -56,7 +56,7 @@ def test_the_system_calls_are_those_of_the_filter():
     assert part_of("**Allowed, for every request**", "They act on") == calls_of("hot_calls")
     assert part_of("**Allowed, harmless", "**Allowed with") == calls_of("other_calls")
     checked = part_of("**Allowed with these", "**Kill") - {
-        "TCP_NODELAY", "TCP_QUICKACK", "SO_LINGER", "SIOCOUTQ", "PROT_EXEC", "abort",
+        "TCP_NODELAY", "TCP_QUICKACK", "SO_LINGER", "SO_RCVBUF", "SIOCOUTQ", "PROT_EXEC", "abort",
     }  # fmt: skip
     assert checked == calls_of("checked_calls") | {"tgkill", "fstat"}
     killing = part_of("**Kill the process**", "**Anything else**") - {"PROT_EXEC"}

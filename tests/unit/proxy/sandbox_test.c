@@ -366,7 +366,7 @@ static int serve(void *argument)
 
     sock_group_init(&talk.group, loop, 1 << 20);
     INSIST(listener_start(&talk.listener, loop, tools->listener_fd, on_accept, &talk) == 0);
-    INSIST(sock_connect(&talk.out, &talk.group, &tools->address, 0, &out_events) == 0);
+    INSIST(sock_connect(&talk.out, &talk.group, &tools->address, 65536, &out_events) == 0);
     for (unsigned i = 0; i < 1000 && !talk.is_done; i++)
         loop_turn(loop, 10000);
     INSIST(talk.is_done);
