@@ -41,18 +41,21 @@ static void await_news(struct exchange *x, uint32_t within_ms)
     loop_start_timer(x->proxy->loop, &x->timer, within_ms * CLOCK_US_PER_MS);
 }
 
-/* A whole request waits for its answer, anything else for the next bytes. */
+/* A whole request waits for its answer, anything else for the next bytes. Where a replica is at
+ * work on it, only the first half of that time begins here: at its end is_still_taken() watches. */
 static void await_progress(struct exchange *x)
 {
     const struct table_service *service = service_of(x);
+    bool is_whole = x->is_request_whole && !x->has_answer_head;
+    uint32_t patience_ms = PROXY_LINK_TIMEOUT_MS;
 
     x->is_watched = false;
-    if (x->is_link)
-        await_news(x, PROXY_LINK_TIMEOUT_MS);
-    else if (service && x->is_request_whole && !x->has_answer_head)
-        await_news(x, service->rules.response_ms);
-    else if (service)
-        await_news(x, service->rules.idle_ms);
+    if (!x->is_link && !service)
+        return;
+    if (!x->is_link)
+        patience_ms = is_whole ? service->rules.response_ms : service->rules.idle_ms;
+    x->watch_ms = is_whole || !x->outbound ? 0 : patience_ms / 2;
+    await_news(x, patience_ms - x->watch_ms);
 }
 
 static void on_expiry(struct timer *timer)
@@ -294,37 +297,37 @@ static void drop_outbound(struct exchange *x)
 /* So much must be taken while we watch: limits.min-rate, or anything at all. */
 static size_t watched_bytes_min(const struct exchange *x)
 {
-    uint64_t bytes = (uint64_t)x->proxy->table->settings.pace * EXCHANGE_WATCH_MS / MS_PER_S;
+    uint64_t bytes = (uint64_t)x->proxy->table->settings.pace * x->watch_ms / MS_PER_S;
 
     return bytes ? (size_t)bytes : 1;
 }
 
 /*
- * The time is over and bytes are queued for `to`: is it slow, or has it stopped? The kernel tells
- * us late that there is room (a slow reader of a large buffer takes minutes for that), but it knows
- * what was acknowledged.
+ * Half of the time is over, or all of it, and nothing moved: does whoever bytes are queued for take
+ * any? The kernel tells us late that there is room (a slow reader of a large buffer takes minutes
+ * for that), but it knows what was acknowledged.
  */
-static bool is_slow_only(struct exchange *x, struct stream *to)
+static bool is_still_taken(struct exchange *x, struct stream *to)
 {
-    bool was_watched = x->is_watched;
+    bool is_queued = stream_queued(to) > 0;
     size_t before = x->owed;
 
-    if (stream_queued(to) == 0)
-        return false;
     x->owed = stream_owed(to);
-    if (was_watched && x->owed + watched_bytes_min(x) > before)
+    if (!x->is_watched) {
+        x->is_watched = true;
+        await_news(x, x->watch_ms);
+        return true;
+    }
+    if (!is_queued || x->owed + watched_bytes_min(x) > before)
         return false;
     await_progress(x);
-    x->is_watched = !was_watched;
-    if (x->is_watched)
-        await_news(x, EXCHANGE_WATCH_MS);
     return true;
 }
 
 static enum exchange_step give_up_waiting(struct exchange *x)
 {
     /* A client that sends nothing is its inbound's business, a replica that takes nothing ours. */
-    if (!x->is_request_whole && is_slow_only(x, x->outbound))
+    if (!x->is_request_whole && is_still_taken(x, x->outbound))
         return EXCHANGE_AWAIT;
     if (!x->is_request_whole && stream_queued(x->outbound) == 0) {
         await_progress(x);
@@ -516,7 +519,7 @@ static enum exchange_step give_up_relaying(struct exchange *x)
     bool is_client_slow = x->client && stream_queued(x->client) > 0;
 
     x->news.has_expired = false;
-    if ((x->client && is_slow_only(x, x->client)) || is_slow_only(x, x->outbound))
+    if (is_still_taken(x, is_client_slow ? x->client : x->outbound))
         return EXCHANGE_RELAY;
     x->failure_text =
         is_client_slow ? "the client took nothing for too long" : "nothing moved for too long";

@@ -22,10 +22,6 @@
  * kept. */
 #define EXCHANGE_DISCARD_BYTES (64 * 1024)
 
-/* Somebody who takes bytes so slowly that nothing moved on our side is given that long to show that
- * he takes any. */
-#define EXCHANGE_WATCH_MS 2000
-
 enum exchange_step {
     EXCHANGE_ROUTE,   /* whose is it? */
     EXCHANGE_KEY,     /* what is it placed by? */
@@ -115,7 +111,8 @@ struct exchange {
     size_t request_credit;          /* told by the client's stream, not yet given back */
     size_t answer_credit;
     size_t owed;            /* to whom we watch, when that began */
-    bool is_watched;        /* nothing moved for long: is it taken at all? */
+    uint32_t watch_ms;      /* the second half of the time in which something must move */
+    bool is_watched;        /* ... has begun: is anything taken? */
     size_t request_trusted; /* sent since we last asked what is queued */
     size_t answer_trusted;
 
