@@ -1,13 +1,18 @@
 #include "base/jail.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -17,6 +22,68 @@
 
 /* The filter finds a call by halving, not by going through the list. */
 #define OPTIMIZE_AS_TREE 2
+
+/* ---- what is allowed ---- */
+
+/* Harmless with any argument: what serving what one has got takes. */
+static const int allowed_calls[] = {
+    /* Sockets and files that are open, and waiting for them. */
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(connect),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(close),
+    SCMP_SYS(fstat),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_pwait2),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    /* Memory and time. */
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(futex),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    /* Signals, and how a process ends, be it by abort(). */
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+};
+
+static const struct jail_rule allowed_rules[] = {
+    {SCMP_SYS(setsockopt), 2, {JAIL_EQUALS(1, SOL_SOCKET), JAIL_EQUALS(2, SO_LINGER)}},
+    {SCMP_SYS(ioctl), 1, {JAIL_EQUALS(1, SIOCOUTQ)}},
+    {SCMP_SYS(fcntl), 1, {JAIL_EQUALS(1, F_GETFL)}},
+    {SCMP_SYS(fcntl), 1, {JAIL_EQUALS(1, F_SETFL)}},
+    {SCMP_SYS(fcntl), 1, {JAIL_EQUALS(1, F_GETFD)}},
+    {SCMP_SYS(fcntl), 1, {JAIL_EQUALS(1, F_SETFD)}},
+    /* This is how some C libraries make fstat(). */
+    {SCMP_SYS(newfstatat), 1, {JAIL_HAS_BITS(3, AT_EMPTY_PATH, AT_EMPTY_PATH)}},
+    {SCMP_SYS(mmap), 1, {JAIL_HAS_BITS(2, PROT_EXEC, 0)}},
+    {SCMP_SYS(mprotect), 1, {JAIL_HAS_BITS(2, PROT_EXEC, 0)}},
+    /* How many descriptors there may be: its own limit. */
+    {SCMP_SYS(prlimit64), 2, {JAIL_EQUALS(0, 0), JAIL_EQUALS(1, RLIMIT_NOFILE)}},
+};
 
 /* ---- what kills ---- */
 
@@ -97,6 +164,7 @@ static const struct {
     const int *calls;
     size_t count;
 } common_lists[] = {
+    {SCMP_ACT_ALLOW, allowed_calls, ARRAY_SIZE(allowed_calls)},
     {SCMP_ACT_KILL_PROCESS, killing_calls, ARRAY_SIZE(killing_calls)},
     {JAIL_IS_WIDE ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS, wide_calls, ARRAY_SIZE(wide_calls)},
     {SCMP_ACT_ALLOW, wider_calls, JAIL_IS_WIDE ? ARRAY_SIZE(wider_calls) : 0},
@@ -138,8 +206,8 @@ static int add_all(scmp_filter_ctx filter, const struct jail *jail)
     for (size_t i = 0; result == 0 && i < ARRAY_SIZE(common_lists); i++)
         result =
             add_calls(filter, common_lists[i].action, common_lists[i].calls, common_lists[i].count);
-    for (size_t i = 0; result == 0 && i < jail->list_count; i++)
-        result = add_calls(filter, SCMP_ACT_ALLOW, jail->lists[i].calls, jail->lists[i].count);
+    if (result == 0)
+        result = add_rules(filter, SCMP_ACT_ALLOW, allowed_rules, ARRAY_SIZE(allowed_rules));
     if (result == 0)
         result = add_rules(filter, SCMP_ACT_ALLOW, jail->rules, jail->rule_count);
     if (result == 0)

@@ -1,6 +1,7 @@
 /*
  * The system calls that a process may still make (seccomp, by libseccomp, on x86-64 and arm64).
- * Each process that reads what strangers send has a list of its own; what is common stands here.
+ * What every process may that reads what strangers send stands here: serving what it has got. Each
+ * kind of process adds what it alone needs, most of all which sockets it may open.
  *
  * Killed is whoever does what only an intruder would: starts a program, opens a file, traces or
  * signals another process, makes memory executable, opens a socket of a family that is not in the
@@ -37,7 +38,8 @@
 
 #define JAIL_NAME_BYTES 32
 
-/* A call and what its arguments must be, at most one check for each. */
+/* A call and what its arguments must be, at most one check for each; no check: with any. A call
+ * that this architecture has not is passed over: its number is negative. */
 struct jail_rule {
     int call;
     unsigned count;
@@ -56,17 +58,9 @@ struct jail_rule {
 /* Bits of socket()'s second argument that are the type. */
 #define JAIL_SOCKET_TYPE_MASK 0xf
 
-/* Calls that are allowed with any argument. Some do not exist on every architecture: their number
- * is negative, and they are passed over. */
-struct jail_list {
-    const int *calls;
-    size_t count;
-};
-
+/* What one kind of process may beside what all may who are locked in. */
 struct jail {
-    const struct jail_list *lists;
-    size_t list_count;
-    const struct jail_rule *rules; /* allowed too; where a call has several, one has to fit */
+    const struct jail_rule *rules; /* where a call has several, one has to fit */
     size_t rule_count;
     const int *families; /* of sockets, all else kills */
     size_t family_count;

@@ -1,151 +1,56 @@
 /* What a dockhand may still do when it is locked in. */
-#include <errno.h>
-#include <fcntl.h>
+#include "../base/any_jail.h"
+
 #include <jansson.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/jail.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "net/sock.h"
 #include "replica/dockhand_jail.h"
 
-/* What a child says with its exit status. */
-enum { WENT_WELL = 0, NOT_ENTERED = 90, WENT_ON = 91, OTHER_ANSWER = 92 };
+/* ---- what no dockhand may ---- */
 
-/* A system call by number: what a filter sees. */
-struct attempt {
-    const char *name;
-    long number;
-    unsigned long arguments[6];
-    bool is_for_sanitizers; /* their wider list allows it */
-};
-
-static const struct attempt killing[] = {
-    {"execve", SYS_execve, {0}, false},
-    {"execveat", SYS_execveat, {0}, false},
-    {"ptrace", SYS_ptrace, {0}, true},
-    {"openat", SYS_openat, {0}, true},
-    {"openat2", SYS_openat2, {0}, false},
-    {"open_by_handle_at", SYS_open_by_handle_at, {0}, false},
+static const struct any_jail_attempt killing[] = {
     {"an IPv4 socket", SYS_socket, {AF_INET, SOCK_STREAM, 0}, false},
     {"an IPv6 socket", SYS_socket, {AF_INET6, SOCK_STREAM, 0}, false},
-    {"a netlink socket", SYS_socket, {AF_NETLINK, SOCK_RAW, 0}, false},
-    {"a packet socket", SYS_socket, {AF_PACKET, SOCK_RAW, 0}, false},
-    {"a vsock", SYS_socket, {AF_VSOCK, SOCK_STREAM, 0}, false},
-    {"no family", SYS_socket, {AF_UNSPEC, SOCK_STREAM, 0}, false},
     {"an IPv4 socket in 64 bits", SYS_socket, {AF_INET | 1UL << 32, SOCK_STREAM, 0}, false},
-    {"two unix sockets", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0}, false},
-    {"memory made executable", SYS_mprotect, {0, 4096, PROT_READ | PROT_EXEC}, false},
-    {"process_vm_writev", SYS_process_vm_writev, {1}, false},
-    {"kill", SYS_kill, {1, 0}, false},
-    {"tgkill of another", SYS_tgkill, {1, 1, 0}, false},
-    {"pidfd_getfd", SYS_pidfd_getfd, {-1UL, 0, 0}, false},
 };
 
-static const struct attempt refused[] = {
-    {"a new process", SYS_clone, {SIGCHLD}, true},
-    {"prctl", SYS_prctl, {PR_SET_DUMPABLE, 1}, true},
-    {"setuid", SYS_setuid, {0}, false},
-    {"mount", SYS_mount, {0}, false},
-    {"unshare", SYS_unshare, {0}, false},
-    {"setns", SYS_setns, {0}, false},
-    {"chroot", SYS_chroot, {0}, false},
-    {"unlinkat", SYS_unlinkat, {0}, false},
-    {"mkdirat", SYS_mkdirat, {0}, false},
-    {"fchmodat", SYS_fchmodat, {0}, false},
-    {"bind", SYS_bind, {-1UL}, false},
-    {"listen", SYS_listen, {-1UL}, false},
+static const struct any_jail_attempt refused[] = {
     {"a datagram socket", SYS_socket, {AF_UNIX, SOCK_DGRAM, 0}, false},
-    {"bpf", SYS_bpf, {0}, false},
-    {"io_uring_setup", SYS_io_uring_setup, {0}, false},
-    {"init_module", SYS_init_module, {0}, false},
+    {"a caller", SYS_accept4, {-1UL}, false},
+    {"an option of TCP", SYS_setsockopt, {-1UL, IPPROTO_TCP, TCP_NODELAY}, false},
 };
 
-static long make(const struct attempt *attempt)
+static int enter(struct error *why)
 {
-    const unsigned long *a = attempt->arguments;
+    int result = dockhand_jail_shed(why);
 
-    return syscall(attempt->number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    return result < 0 ? result : dockhand_jail_enter(why);
 }
-
-/* ---- children ---- */
-
-typedef int (*child_fn)(void *argument);
 
 /* Runs `run` in a child that is locked in; how it ended. */
-static int in_jail(child_fn run, void *argument)
+static int in_jail(any_jail_child_fn run, void *argument)
 {
-    pid_t pid = fork();
-    struct error why = {0};
-    int status;
-
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        log_open(open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_INFO, LOG_LOGFMT);
-        if (dockhand_jail_shed(&why) < 0 || dockhand_jail_enter(&why) < 0)
-            _exit(NOT_ENTERED);
-        _exit(run(argument));
-    }
-    assert_int_equal(pid, waitpid(pid, &status, 0));
-    return status;
-}
-
-static int try_it(void *argument)
-{
-    (void)!make(argument);
-    return WENT_ON;
-}
-
-static int try_to_be_refused(void *argument)
-{
-    errno = 0;
-    return make(argument) == -1 && errno == EPERM && jail_refusals() == 1 ? WENT_WELL
-                                                                          : OTHER_ANSWER;
+    return any_jail_run(enter, run, argument);
 }
 
 static void what_only_an_intruder_does_kills(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(killing); i++) {
-        int status;
-
-        if (JAIL_IS_WIDE && killing[i].is_for_sanitizers)
-            continue;
-        status = in_jail(try_it, (void *)&killing[i]);
-        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
-            fail_msg("%s: status 0x%x", killing[i].name, (unsigned)status);
-    }
+    any_jail_expect_killed(enter, any_jail_killing, ARRAY_SIZE(any_jail_killing));
+    any_jail_expect_killed(enter, killing, ARRAY_SIZE(killing));
 }
 
 static void anything_else_is_refused_and_counted(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-        int status;
-
-        if (JAIL_IS_WIDE && refused[i].is_for_sanitizers)
-            continue;
-        status = in_jail(try_to_be_refused, (void *)&refused[i]);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != WENT_WELL)
-            fail_msg("%s: status 0x%x", refused[i].name, (unsigned)status);
-    }
+    any_jail_expect_refused(enter, any_jail_refused, ARRAY_SIZE(any_jail_refused));
+    any_jail_expect_refused(enter, refused, ARRAY_SIZE(refused));
 }
 
 static int refuse_and_look(void *argument)
