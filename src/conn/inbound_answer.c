@@ -178,18 +178,14 @@ static void consumed(struct stream *stream, size_t bytes)
 
 static size_t queued(struct stream *stream)
 {
-    struct inbound *inbound = from_stream(stream);
-
-    sock_group_settle(inbound->sock.group);
-    return sock_queued(&inbound->sock);
+    return sock_queued_now(&from_stream(stream)->sock);
 }
 
 static uint64_t sent(struct stream *stream)
 {
     struct inbound *inbound = from_stream(stream);
 
-    sock_flush(&inbound->sock);
-    return sock_sent(&inbound->sock) - inbound->sent_before;
+    return sock_sent_now(&inbound->sock) - inbound->sent_before;
 }
 
 static size_t owed(struct stream *stream)

@@ -731,18 +731,14 @@ static void consumed(struct stream *stream, size_t bytes)
 
 static size_t queued(struct stream *stream)
 {
-    struct outbound *outbound = from_stream(stream);
-
-    sock_group_settle(outbound->sock.group);
-    return sock_queued(&outbound->sock);
+    return sock_queued_now(&from_stream(stream)->sock);
 }
 
 static uint64_t sent(struct stream *stream)
 {
     struct outbound *outbound = from_stream(stream);
 
-    sock_flush(&outbound->sock);
-    return sock_sent(&outbound->sock) - outbound->sent_before;
+    return sock_sent_now(&outbound->sock) - outbound->sent_before;
 }
 
 static size_t owed(struct stream *stream)

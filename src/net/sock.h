@@ -262,3 +262,17 @@ void sock_abort(struct sock *sock, sock_fn destroy);
 /* Sends or copies what any sock of the group has gathered, so that memory its pieces lie in may go.
  */
 void sock_group_settle(struct sock_group *group);
+
+/* sock_queued() of all that was written up to here. */
+static inline size_t sock_queued_now(struct sock *sock)
+{
+    sock_group_settle(sock->group);
+    return sock_queued(sock);
+}
+
+/* sock_sent() with all that was written up to here on its way, exact. */
+static inline uint64_t sock_sent_now(struct sock *sock)
+{
+    sock_flush(sock);
+    return sock_sent(sock);
+}
