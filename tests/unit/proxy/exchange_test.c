@@ -1,22 +1,4 @@
-#include "rig.h"
-
-static void assert_starts_with(const char *text, const char *start)
-{
-    if (strncmp(text, start, strlen(start)) != 0)
-        fail_msg("expected \"%s…\", got \"%s\"", start, text);
-}
-
-static void assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("expected \"%s\" in \"%s\"", part, text);
-}
-
-static void assert_has_not(const char *text, const char *part)
-{
-    if (strstr(text, part))
-        fail_msg("did not expect \"%s\" in \"%s\"", part, text);
-}
+#include "heard.h"
 
 static void a_request_reaches_its_replica_and_the_answer_comes_back(void **state)
 {
@@ -32,16 +14,16 @@ static void a_request_reaches_its_replica_and_the_answer_comes_back(void **state
                 "GET /home?a=b HTTP/1.1\r\nHost: example.org\r\nConnection: X-Gone\r\nX-Gone: 1\r\n"
                 "X-Forwarded-For: 6.6.6.6\r\nX-Roost-Link: loopback=1\r\nX-Stays: yes\r\n\r\n",
                 "\r\n\r\n", &replica, &which);
-    assert_starts_with(rig_text, "GET /home?a=b HTTP/1.1\r\nHost: example.org\r\n");
-    assert_has(rig_text, "\r\nX-Stays: yes\r\n");
-    assert_has(rig_text, "\r\nX-Forwarded-For: 127.0.0.1\r\n");
-    assert_has(rig_text, "\r\nX-Request-ID: ");
-    assert_has_not(rig_text, "X-Gone");
-    assert_has_not(rig_text, "X-Roost");
+    heard_starts_with("GET /home?a=b HTTP/1.1\r\nHost: example.org\r\n");
+    heard_has("\r\nX-Stays: yes\r\n");
+    heard_has("\r\nX-Forwarded-For: 127.0.0.1\r\n");
+    heard_has("\r\nX-Request-ID: ");
+    heard_has_not("X-Gone");
+    heard_has_not("X-Roost");
     rig_pass(&rig, replica,
              "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nKeep-Alive: 3\r\nX-Own: 1\r\n\r\nhello",
              client, "hello");
-    assert_starts_with(rig_text, "HTTP/1.1 200 OK\r\nX-Own: 1\r\nContent-Length: 5\r\n\r\nhello");
+    heard_starts_with("HTTP/1.1 200 OK\r\nX-Own: 1\r\nContent-Length: 5\r\n\r\nhello");
     assert_int_equal(rig.proxy.outbounds.idle_count, 1);
     assert_int_equal(atomic_load(&rig.counts->requests), 1);
     assert_int_equal(atomic_load(&rig.counts->in_flight), 0);
@@ -88,16 +70,16 @@ static void pipelined_requests_are_answered_in_order(void **state)
                      "a\r\nContent-Length: 3\r\n\r\nabc"
                      "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n",
                      "\r\n\r\n", &replica, &which);
-    assert_starts_with(rig_text, "GET /1 ");
+    heard_starts_with("GET /1 ");
     rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", replica, "abc");
-    assert_starts_with(rig_text, "POST /2 ");
+    heard_starts_with("POST /2 ");
     rig_pass(&rig, replica,
              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n2\r\n0\r\n\r\n", replica,
              "\r\n\r\n");
-    assert_starts_with(rig_text, "GET /3 ");
+    heard_starts_with("GET /3 ");
     rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3", client, "\r\n\r\n3");
-    assert_has(rig_text, "\r\n\r\n1HTTP/1.1 200 OK\r\nTransfer-Encoding: "
-                         "chunked\r\n\r\n1\r\n2\r\n0\r\n\r\nHTTP/1.1 200");
+    heard_has("\r\n\r\n1HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+              "chunked\r\n\r\n1\r\n2\r\n0\r\n\r\nHTTP/1.1 200");
     close(client);
     close(replica);
     rig_stop(&rig);
@@ -124,7 +106,7 @@ static void a_dead_owner_is_passed_over_and_gets_its_keys_back(void **state)
     rig_receive(&rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
     rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
              client, "\r\n\r\n");
-    assert_starts_with(rig_text, "HTTP/1.1 200 OK");
+    heard_starts_with("HTTP/1.1 200 OK");
     close(replica);
     /* It comes back under its name. */
     rig.replicas[owner].incarnation = 2;
@@ -181,7 +163,7 @@ static void without_a_verdict_a_spent_budget_is_a_502(void **state)
     rig.proxy.budget_permille = 0;
     close(replica);
     rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
-    assert_starts_with(rig_text, "HTTP/1.1 502 ");
+    heard_starts_with("HTTP/1.1 502 ");
     close(client);
     rig_stop(&rig);
 }
@@ -199,7 +181,7 @@ static void a_post_that_was_sent_is_never_sent_twice(void **state)
                      &replica, &which);
     close(replica);
     rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
-    assert_starts_with(rig_text, "HTTP/1.1 502 ");
+    heard_starts_with("HTTP/1.1 502 ");
     for (unsigned i = 0; i < rig.count; i++)
         assert_int_equal(accept4(rig.listeners[i], NULL, NULL, SOCK_NONBLOCK), -1);
     assert_int_equal(atomic_load(&rig.counts->seats[10 + which].failures), 1);
@@ -228,7 +210,7 @@ static void a_post_that_was_not_sent_goes_to_the_next_rank(void **state)
         rig_receive(&rig, replica, rig_text, sizeof(rig_text), "hi");
         rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
                  client, "\r\n\r\n");
-        assert_starts_with(rig_text, "HTTP/1.1 200 OK");
+        heard_starts_with("HTTP/1.1 200 OK");
         close(replica);
         close(client);
     }
@@ -250,10 +232,9 @@ static void with_no_replica_the_answer_is_503_and_says_when_to_come_again(void *
     segments_set_state(rig.states, 11, 1, SEAT_STARTING);
     client = rig_client(&rig);
     rig_pass(&rig, client, "GET /home HTTP/1.1\r\nHost: a\r\n\r\n", client, "}");
-    assert_starts_with(rig_text, "HTTP/1.1 503 Service Unavailable\r\n");
-    assert_has(rig_text, "\r\nRetry-After: 1\r\n");
-    assert_has(rig_text,
-               "{\"message\":\"<Error> no replica is available\",\"status\":\"failure\"}");
+    heard_starts_with("HTTP/1.1 503 Service Unavailable\r\n");
+    heard_has("\r\nRetry-After: 1\r\n");
+    heard_has("{\"message\":\"<Error> no replica is available\",\"status\":\"failure\"}");
     close(client);
     rig_stop(&rig);
 }
@@ -270,16 +251,16 @@ static void an_unknown_path_is_answered_as_the_assignment_wants(void **state)
     client =
         rig_ask(&rig, "GET /other?x=1 HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\n", &replica, &which);
     rig_pass(&rig, replica, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope", client, "}");
-    assert_starts_with(rig_text, "HTTP/1.1 400 Bad Request\r\n");
-    assert_has(rig_text, "{\"message\":\"<Error> '/other' endpoint does not exist in server "
-                         "replicas\",\"status\":\"failure\"}");
-    assert_has_not(rig_text, "nope");
+    heard_starts_with("HTTP/1.1 400 Bad Request\r\n");
+    heard_has("{\"message\":\"<Error> '/other' endpoint does not exist in server "
+              "replicas\",\"status\":\"failure\"}");
+    heard_has_not("nope");
     assert_int_equal(atomic_load(&rig.counts->seats[10].not_found), 1);
     rig_pass(&rig, client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", replica, "\r\n\r\n");
     rig_pass(&rig, replica, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope", client,
              "latencies\n");
-    assert_starts_with(rig_text, "HTTP/1.1 200 OK\r\n");
-    assert_has(rig_text, "\r\n\r\nLoad balancer is active.");
+    heard_starts_with("HTTP/1.1 200 OK\r\n");
+    heard_has("\r\n\r\nLoad balancer is active.");
     close(client);
     close(replica);
     rig_stop(&rig);
@@ -325,13 +306,13 @@ static void a_tunnel_carries_both_ways_and_ends_one_way_at_a_time(void **state)
                      "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                      "Sec-WebSocket-Key: x\r\n\r\n",
                      "\r\n\r\n", &replica, &which);
-    assert_has(rig_text, "\r\nUpgrade: websocket\r\n");
-    assert_has(rig_text, "\r\nConnection: Upgrade\r\n");
+    heard_has("\r\nUpgrade: websocket\r\n");
+    heard_has("\r\nConnection: Upgrade\r\n");
     rig_pass(&rig, replica,
              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
              "Upgrade\r\n\r\nfirst",
              client, "first");
-    assert_has(rig_text, "\r\nConnection: Upgrade\r\n");
+    heard_has("\r\nConnection: Upgrade\r\n");
     rig_pass(&rig, client, "ping", replica, "ping");
     rig_pass(&rig, replica, "pong", client, "pong");
     shutdown(client, SHUT_WR);
@@ -359,11 +340,11 @@ static void another_protocol_is_switched_to_when_the_replica_agrees(void **state
     client = rig_ask(
         &rig, "POST /attach HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
         "\r\n\r\n", &replica, &which);
-    assert_has(rig_text, "\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n");
+    heard_has("\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n");
     rig_pass(&rig, replica,
              "HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\nhi", client,
              "hi");
-    assert_has(rig_text, "\r\nUpgrade: tcp\r\n");
+    heard_has("\r\nUpgrade: tcp\r\n");
     rig_pass(&rig, client, "raw \x01\x02", replica, "raw \x01\x02");
     close(replica);
     close(client);
@@ -568,9 +549,9 @@ static void three_interleaved_streams_of_one_inbound_each_get_their_own_answer(v
     assert_int_equal(streams[2].consumed, 4);
 
     rig_receive(&rig, replicas[0], rig_text, sizeof(rig_text), "A1A2");
-    assert_starts_with(rig_text, "POST /0 ");
+    heard_starts_with("POST /0 ");
     rig_receive(&rig, replicas[2], rig_text, sizeof(rig_text), "2\r\nC1\r\n2\r\nC2\r\n0\r\n\r\n");
-    assert_starts_with(rig_text, "PUT /2 ");
+    heard_starts_with("PUT /2 ");
     rig_send(replicas[2], "HTTP/1.1 202 Accepted\r\nContent-Length: 3\r\n\r\ntwo");
     rig_send(replicas[1], "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none");
     rig_send(replicas[0], "HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\nzero");
@@ -606,7 +587,8 @@ static void streams_wait_for_their_owner_each_by_itself(void **state)
     fake_begin(&rig, &streams[2],
                "POST /2 HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\nContent-Length: 0\r\n\r\n");
     assert_true(streams[2].is_over);
-    assert_starts_with(streams[2].answer.data, "HTTP/1.1 503 ");
+    assert_true(buffer_size(&streams[2].answer) > 13);
+    assert_memory_equal(streams[2].answer.data, "HTTP/1.1 503 ", 13);
     assert_int_equal(rig.proxy.held_count, 2);
     streams[1].stream.events->on_reset(&streams[1].stream, STREAM_CLOSED, "the client went");
     assert_int_equal(rig.proxy.held_count, 1);

@@ -1,4 +1,4 @@
-#include "rig.h"
+#include "heard.h"
 
 #include "proxy/hold.h"
 
@@ -13,10 +13,14 @@
 
 static uint64_t now_us;
 
-/* Replicas whose keys are waited for, and who owns "k". */
+/* Replicas whose keys are waited for, who owns "k", and who talk: the client that asked last and
+ * the replica its request came to. */
 struct held {
     struct rig rig;
     unsigned owner;
+    int client;
+    int replica;
+    unsigned which; /* replica that is */
 };
 
 static void start_with(struct held *pool, unsigned count, uint32_t hold_ms)
@@ -78,42 +82,31 @@ static void confirm_owner(struct held *pool)
     proxy_look(&pool->rig.proxy);
 }
 
-static void assert_nobody_comes(struct held *pool)
+/* The request has come to a replica. */
+static void await_request(struct held *pool)
 {
-    rig_turns(&pool->rig, 20);
-    for (unsigned i = 0; i < pool->rig.count; i++)
-        assert_int_equal(-1, accept4(pool->rig.listeners[i], NULL, NULL, SOCK_NONBLOCK));
-}
-
-/* The request has come to a replica; says to which. */
-static int await_request(struct held *pool, unsigned *which)
-{
-    int replica = rig_accept(&pool->rig, which);
-
-    rig_receive(&pool->rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
-    return replica;
+    pool->replica = rig_accept(&pool->rig, &pool->which);
+    rig_receive(&pool->rig, pool->replica, rig_text, sizeof(rig_text), "\r\n\r\n");
 }
 
 /* The answer goes to the client: `held` is what its head says of the waiting, NULL for nothing. */
-static void answer(struct held *pool, int replica, int client, const char *held)
+static void answer(struct held *pool, const char *held)
 {
-    rig_pass(&pool->rig, replica, OK, client, "ok");
+    rig_pass(&pool->rig, pool->replica, OK, pool->client, "ok");
     assert_non_null(strstr(rig_text, "HTTP/1.1 200 OK\r\n"));
     if (held)
         assert_non_null(strstr(rig_text, held));
     else
         assert_null(strstr(rig_text, "X-Roost-Held"));
-    close(replica);
-    close(client);
+    close(pool->replica);
+    close(pool->client);
 }
 
-static int ask(struct held *pool, const char *request)
+static void ask(struct held *pool, const char *request)
 {
-    int client = rig_client(&pool->rig);
-
-    rig_send(client, request);
+    pool->client = rig_client(&pool->rig);
+    rig_send(pool->client, request);
     rig_turns(&pool->rig, 5);
-    return client;
 }
 
 static unsigned waiting(const struct held *pool)
@@ -126,166 +119,145 @@ static unsigned waiting(const struct held *pool)
 static void a_get_waits_until_its_owner_is_up_and_goes_to_it(void **state)
 {
     struct held pool;
-    unsigned which;
-    int replica;
-    int client;
 
     (void)state;
     start(&pool);
     lose_owner(&pool);
-    client = ask(&pool, GET);
+    ask(&pool, GET);
     pass_ms(&pool, 100);
-    assert_nobody_comes(&pool);
+    heard_nobody_come(&pool.rig);
     publish_owner(&pool);
     pass_ms(&pool, 50);
-    assert_nobody_comes(&pool);
+    heard_nobody_come(&pool.rig);
     assert_int_equal(1, waiting(&pool));
     assert_int_equal(1, atomic_load(&pool.rig.counts->in_flight));
     confirm_owner(&pool);
     assert_int_equal(0, waiting(&pool));
-    replica = await_request(&pool, &which);
-    assert_int_equal(pool.owner, which);
-    answer(&pool, replica, client, "X-Roost-Held: 150\r\n");
+    await_request(&pool);
+    assert_int_equal(pool.owner, pool.which);
+    answer(&pool, "X-Roost-Held: 150\r\n");
     stop(&pool);
 }
 
 static void after_the_limit_it_goes_to_the_next_rank(void **state)
 {
     struct held pool;
-    unsigned which;
-    int replica;
-    int client;
 
     (void)state;
     start(&pool);
     lose_owner(&pool);
-    client = ask(&pool, GET);
+    ask(&pool, GET);
     pass_ms(&pool, HOLD_MS - 20);
-    assert_nobody_comes(&pool);
+    heard_nobody_come(&pool.rig);
     pass_ms(&pool, 40);
-    replica = await_request(&pool, &which);
-    assert_int_not_equal(pool.owner, which);
-    answer(&pool, replica, client, "X-Roost-Held: 3");
+    await_request(&pool);
+    assert_int_not_equal(pool.owner, pool.which);
+    answer(&pool, "X-Roost-Held: 3");
     stop(&pool);
 }
 
 static void the_limit_counts_from_the_arrival_also_of_one_that_was_sent_already(void **state)
 {
     struct held pool;
-    unsigned which;
-    int replica;
-    int client;
 
     (void)state;
     start(&pool);
-    client = ask(&pool, GET);
-    replica = await_request(&pool, &which);
-    assert_int_equal(pool.owner, which);
+    ask(&pool, GET);
+    await_request(&pool);
+    assert_int_equal(pool.owner, pool.which);
     pass_ms(&pool, HOLD_MS - 100);
     lose_owner(&pool);
-    close(replica);
+    close(pool.replica);
     pass_ms(&pool, 60);
     assert_int_equal(1, waiting(&pool));
-    assert_nobody_comes(&pool);
+    heard_nobody_come(&pool.rig);
     pass_ms(&pool, 60);
-    replica = await_request(&pool, &which);
-    assert_int_not_equal(pool.owner, which);
-    answer(&pool, replica, client, "X-Roost-Held: ");
+    await_request(&pool);
+    assert_int_not_equal(pool.owner, pool.which);
+    answer(&pool, "X-Roost-Held: ");
     stop(&pool);
 }
 
 static void one_whose_owner_dies_under_it_waits_for_the_verdict_and_for_the_owner(void **state)
 {
     struct held pool;
-    unsigned which;
-    int replica;
-    int client;
 
     (void)state;
     start(&pool);
-    client = ask(&pool, GET);
-    replica = await_request(&pool, &which);
-    close(replica);
+    ask(&pool, GET);
+    await_request(&pool);
+    close(pool.replica);
     rig_turns(&pool.rig, 5);
     assert_int_equal(1, waiting(&pool));
-    assert_nobody_comes(&pool);
+    heard_nobody_come(&pool.rig);
     pass_ms(&pool, 20);
     lose_owner(&pool);
     pass_ms(&pool, 100);
     assert_int_equal(1, waiting(&pool));
     publish_owner(&pool);
     confirm_owner(&pool);
-    replica = await_request(&pool, &which);
-    assert_int_equal(pool.owner, which);
-    answer(&pool, replica, client, "X-Roost-Held: 120\r\n");
+    await_request(&pool);
+    assert_int_equal(pool.owner, pool.which);
+    answer(&pool, "X-Roost-Held: 120\r\n");
     stop(&pool);
 }
 
 static void an_owner_that_only_closed_an_idle_connection_is_asked_again(void **state)
 {
     struct held pool;
-    unsigned which;
-    int replica;
-    int client;
 
     (void)state;
     start(&pool);
-    client = ask(&pool, GET);
-    replica = await_request(&pool, &which);
-    close(replica);
+    ask(&pool, GET);
+    await_request(&pool);
+    close(pool.replica);
     pass_ms(&pool, HOLD_VERDICT_MS + 30);
     assert_int_equal(0, waiting(&pool));
-    replica = await_request(&pool, &which);
-    assert_int_equal(pool.owner, which);
-    answer(&pool, replica, client, "X-Roost-Held: ");
+    await_request(&pool);
+    assert_int_equal(pool.owner, pool.which);
+    answer(&pool, "X-Roost-Held: ");
     stop(&pool);
 }
 
 static void an_owner_that_refuses_is_waited_for_only_until_the_verdict_is_due(void **state)
 {
     struct held pool;
-    unsigned which;
-    int replica;
-    int client;
 
     (void)state;
     start(&pool);
     proxy_skip_seat(&pool.rig.proxy, owner_seat(&pool));
-    client = ask(&pool, GET);
+    ask(&pool, GET);
     assert_int_equal(1, waiting(&pool));
     lose_owner(&pool);
     pass_ms(&pool, HOLD_VERDICT_MS + 50);
     assert_int_equal(1, waiting(&pool));
     publish_owner(&pool);
     confirm_owner(&pool);
-    replica = await_request(&pool, &which);
-    assert_int_equal(pool.owner, which);
-    answer(&pool, replica, client, "X-Roost-Held: 200\r\n");
+    await_request(&pool);
+    assert_int_equal(pool.owner, pool.which);
+    answer(&pool, "X-Roost-Held: 200\r\n");
     stop(&pool);
 }
 
 static void a_put_keeps_its_body_while_it_waits(void **state)
 {
     struct held pool;
-    unsigned which;
-    int replica;
-    int client;
 
     (void)state;
     start(&pool);
     lose_owner(&pool);
-    client = ask(&pool, PUT "Content-Length: 8\r\n\r\n1234");
+    ask(&pool, PUT "Content-Length: 8\r\n\r\n1234");
     pass_ms(&pool, 50);
     assert_int_equal(1, waiting(&pool));
-    rig_send(client, "5678");
+    rig_send(pool.client, "5678");
     pass_ms(&pool, 50);
     assert_int_equal(1, waiting(&pool));
     publish_owner(&pool);
     confirm_owner(&pool);
-    replica = rig_accept(&pool.rig, &which);
-    assert_int_equal(pool.owner, which);
-    rig_receive(&pool.rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n12345678");
-    answer(&pool, replica, client, "X-Roost-Held: 100\r\n");
+    pool.replica = rig_accept(&pool.rig, &pool.which);
+    assert_int_equal(pool.owner, pool.which);
+    rig_receive(&pool.rig, pool.replica, rig_text, sizeof(rig_text), "\r\n\r\n12345678");
+    answer(&pool, "X-Roost-Held: 100\r\n");
     stop(&pool);
 }
 
@@ -293,14 +265,11 @@ static void a_put_keeps_its_body_while_it_waits(void **state)
 
 static void assert_spills_at_once(struct held *pool, const char *request)
 {
-    int client = ask(pool, request);
-    unsigned which;
-    int replica;
-
+    ask(pool, request);
     assert_int_equal(0, waiting(pool));
-    replica = await_request(pool, &which);
-    assert_int_not_equal(pool->owner, which);
-    answer(pool, replica, client, NULL);
+    await_request(pool);
+    assert_int_not_equal(pool->owner, pool->which);
+    answer(pool, NULL);
     rig_turns(&pool->rig, 5);
 }
 
@@ -361,7 +330,8 @@ static void an_owner_that_is_being_healed_for_long_is_not_waited_for(void **stat
     confirm_owner(&pool);
     segments_set_returning(pool.rig.states, owner_seat(&pool), 3, SEAT_STARTING);
     proxy_look(&pool.rig.proxy);
-    close(ask(&pool, GET));
+    ask(&pool, GET);
+    close(pool.client);
     assert_int_equal(1, waiting(&pool));
     proxy_drain(&pool.rig.proxy);
     stop(&pool);
@@ -370,29 +340,26 @@ static void an_owner_that_is_being_healed_for_long_is_not_waited_for(void **stat
 static void a_drawn_key_waits_only_where_nobody_else_is_there(void **state)
 {
     struct held pool;
-    unsigned which;
-    int replica;
-    int client;
 
     (void)state;
     start(&pool);
     lose_owner(&pool);
     for (unsigned i = 0; i < 20; i++) {
-        client = ask(&pool, NO_KEY);
+        ask(&pool, NO_KEY);
         assert_int_equal(0, waiting(&pool));
-        replica = await_request(&pool, &which);
-        answer(&pool, replica, client, NULL);
+        await_request(&pool);
+        answer(&pool, NULL);
     }
     stop(&pool);
 
     start_with(&pool, 1, HOLD_MS);
     lose_owner(&pool);
-    client = ask(&pool, NO_KEY);
+    ask(&pool, NO_KEY);
     assert_int_equal(1, waiting(&pool));
     publish_owner(&pool);
     confirm_owner(&pool);
-    replica = await_request(&pool, &which);
-    answer(&pool, replica, client, NULL);
+    await_request(&pool);
+    answer(&pool, NULL);
     stop(&pool);
 }
 
@@ -400,21 +367,20 @@ static void beyond_so_many_of_one_replica_they_spill(void **state)
 {
     static int clients[HOLD_REPLICA_MAX];
     struct held pool;
-    unsigned which;
-    int replica;
-    int client;
 
     (void)state;
     start(&pool);
     lose_owner(&pool);
-    for (unsigned i = 0; i < HOLD_REPLICA_MAX; i++)
-        clients[i] = ask(&pool, GET);
+    for (unsigned i = 0; i < HOLD_REPLICA_MAX; i++) {
+        ask(&pool, GET);
+        clients[i] = pool.client;
+    }
     assert_int_equal(HOLD_REPLICA_MAX, waiting(&pool));
-    client = ask(&pool, GET);
-    replica = await_request(&pool, &which);
-    assert_int_not_equal(pool.owner, which);
+    ask(&pool, GET);
+    await_request(&pool);
+    assert_int_not_equal(pool.owner, pool.which);
     assert_int_equal(HOLD_REPLICA_MAX, waiting(&pool));
-    answer(&pool, replica, client, NULL);
+    answer(&pool, NULL);
     proxy_drain(&pool.rig.proxy);
     for (unsigned i = 0; i < HOLD_REPLICA_MAX; i++)
         close(clients[i]);
@@ -430,20 +396,17 @@ static void whoever_waits_goes_on_when_the_owner_is_given_up(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(states); i++) {
         struct held pool;
-        unsigned which;
-        int replica;
-        int client;
 
         start(&pool);
         lose_owner(&pool);
-        client = ask(&pool, GET);
+        ask(&pool, GET);
         pass_ms(&pool, 50);
         segments_set_state(pool.rig.states, owner_seat(&pool), 2, states[i]);
         proxy_look(&pool.rig.proxy);
         assert_int_equal(0, waiting(&pool));
-        replica = await_request(&pool, &which);
-        assert_int_not_equal(pool.owner, which);
-        answer(&pool, replica, client, "X-Roost-Held: 50\r\n");
+        await_request(&pool);
+        assert_int_not_equal(pool.owner, pool.which);
+        answer(&pool, "X-Roost-Held: 50\r\n");
         stop(&pool);
     }
 }
@@ -451,23 +414,20 @@ static void whoever_waits_goes_on_when_the_owner_is_given_up(void **state)
 static void a_client_that_goes_is_forgotten(void **state)
 {
     struct held pool;
-    unsigned which;
-    int replica;
-    int client;
 
     (void)state;
     start(&pool);
-    client = ask(&pool, GET);
-    replica = await_request(&pool, &which);
-    rig_send(replica, OK);
+    ask(&pool, GET);
+    await_request(&pool);
+    rig_send(pool.replica, OK);
     rig_turns(&pool.rig, 10);
     lose_owner(&pool);
-    close(replica);
-    rig_send(client, GET);
+    close(pool.replica);
+    rig_send(pool.client, GET);
     rig_turns(&pool.rig, 10);
     assert_int_equal(1, waiting(&pool));
     /* A unix socket that is closed with bytes unread is a reset for the other side. */
-    close(client);
+    close(pool.client);
     rig_turns(&pool.rig, 10);
     assert_int_equal(0, waiting(&pool));
     assert_int_equal(0, pool.rig.proxy.seats[owner_seat(&pool)].held);
@@ -475,7 +435,7 @@ static void a_client_that_goes_is_forgotten(void **state)
     assert_true(list_is_empty(&pool.rig.proxy.all));
     publish_owner(&pool);
     confirm_owner(&pool);
-    assert_nobody_comes(&pool);
+    heard_nobody_come(&pool.rig);
     stop(&pool);
 }
 
@@ -484,22 +444,19 @@ static void a_worker_that_drains_or_has_lost_its_keeper_waits_for_nobody(void **
     (void)state;
     for (int drains = 0; drains < 2; drains++) {
         struct held pool;
-        unsigned which;
-        int replica;
-        int client;
 
         start(&pool);
         lose_owner(&pool);
-        client = ask(&pool, GET);
+        ask(&pool, GET);
         assert_int_equal(1, waiting(&pool));
         if (drains)
             proxy_drain(&pool.rig.proxy);
         else
             proxy_lose_link(&pool.rig.proxy);
         assert_int_equal(0, waiting(&pool));
-        replica = await_request(&pool, &which);
-        assert_int_not_equal(pool.owner, which);
-        answer(&pool, replica, client, NULL);
+        await_request(&pool);
+        assert_int_not_equal(pool.owner, pool.which);
+        answer(&pool, NULL);
         assert_spills_at_once(&pool, GET);
         stop(&pool);
     }
@@ -508,17 +465,16 @@ static void a_worker_that_drains_or_has_lost_its_keeper_waits_for_nobody(void **
 static void where_nobody_else_is_there_the_end_of_the_waiting_is_a_503(void **state)
 {
     struct held pool;
-    int client;
 
     (void)state;
     start_with(&pool, 1, HOLD_MS);
     lose_owner(&pool);
-    client = ask(&pool, GET);
+    ask(&pool, GET);
     pass_ms(&pool, HOLD_MS + 20);
-    rig_receive(&pool.rig, client, rig_text, sizeof(rig_text), "}");
+    rig_receive(&pool.rig, pool.client, rig_text, sizeof(rig_text), "}");
     assert_non_null(strstr(rig_text, "HTTP/1.1 503 "));
     assert_non_null(strstr(rig_text, "no replica is available"));
-    close(client);
+    close(pool.client);
     stop(&pool);
 }
 
@@ -544,5 +500,5 @@ int main(void)
         cmocka_unit_test(where_nobody_else_is_there_the_end_of_the_waiting_is_a_503),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("proxy/hold", tests, NULL, NULL);
 }

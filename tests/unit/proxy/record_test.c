@@ -2,8 +2,6 @@
 
 /* What is counted of a replica's answers: what it is judged by (control/outlier.h). */
 
-static char text[4096];
-
 static const struct count_seat *seat_of(const struct rig *rig, unsigned which)
 {
     return &rig->counts->seats[rig->replicas[which].seat];
@@ -14,16 +12,13 @@ static unsigned exchange(struct rig *rig, unsigned status)
 {
     char answer[128];
     unsigned which;
-    int client = rig_client(rig);
     int replica;
+    int client = rig_ask(rig, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n", "\r\n\r\n",
+                         &replica, &which);
 
-    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: k\r\n\r\n");
-    replica = rig_accept(rig, &which);
-    rig_receive(rig, replica, text, sizeof(text), "\r\n\r\n");
     snprintf(answer, sizeof(answer),
              "HTTP/1.1 %u Whatever\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status);
-    rig_send(replica, answer);
-    rig_receive(rig, client, text, sizeof(text), "\r\n\r\n");
+    rig_pass(rig, replica, answer, client, "\r\n\r\n");
     close(replica);
     close(client);
     rig_turns(rig, 3);
@@ -65,10 +60,8 @@ static void neither_a_client_that_leaves_nor_a_broken_connection_is_an_answer(vo
 
     (void)state;
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    client = rig_ask(&rig, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "\r\n\r\n",
+                     &replica, &which);
     /* What it has not read when it closes is a reset for us. */
     rig_send(replica, "HTTP/1.1 103 Early Hints\r\n\r\n");
     rig_turns(&rig, 3);
@@ -77,12 +70,10 @@ static void neither_a_client_that_leaves_nor_a_broken_connection_is_an_answer(vo
     assert_int_equal(rig.inbounds.count, 0);
     assert_int_equal(seat_of(&rig, 0)->failures, 0);
     close(replica);
-    client = rig_client(&rig);
-    rig_send(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    client = rig_ask(&rig, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "\r\n\r\n",
+                     &replica, &which);
     close(replica);
-    rig_receive(&rig, client, text, sizeof(text), "}");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
     close(client);
     assert_int_equal(seat_of(&rig, 0)->bad, 0);
     assert_int_equal(seat_of(&rig, 0)->good, 0);
@@ -102,20 +93,16 @@ static void the_time_a_client_takes_to_send_is_not_the_replicas(void **state)
     (void)state;
     clock_set(now_us);
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
-    client = rig_client(&rig);
-    rig_send(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\nab");
+    client = rig_ask(&rig, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab",
+                     "\r\n\r\nab", &replica, &which);
     now_us += 2000000;
     clock_set(now_us);
     rig_turns(&rig, 2);
-    rig_send(client, "cd");
-    rig_receive(&rig, replica, text, sizeof(text), "cd");
+    rig_pass(&rig, client, "cd", replica, "cd");
     now_us += 1000000;
     clock_set(now_us);
     rig_turns(&rig, 2);
-    rig_send(replica, "HTTP/1.1 204 No Content\r\n\r\n");
-    rig_receive(&rig, client, text, sizeof(text), "\r\n\r\n");
+    rig_pass(&rig, replica, "HTTP/1.1 204 No Content\r\n\r\n", client, "\r\n\r\n");
     assert_int_equal(seat_of(&rig, 0)->wait[segments_bucket(1000000)], 1);
     assert_int_equal(seat_of(&rig, 0)->wait[segments_bucket(3000000)], 0);
     close(replica);
@@ -134,25 +121,19 @@ static void a_replica_on_probation_is_tried_again_once_it_has_begun_to_answer(vo
     (void)state;
     rig_start(&rig, 1, TABLE_COMPAT_OFF);
     segments_set_state(rig.states, rig.replicas[0].seat, 1, SEAT_PROBATION);
-    client = rig_client(&rig);
-    rig_send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    client = rig_ask(&rig, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\n", &replica, &which);
     assert_int_equal(rig.proxy.seats[rig.replicas[0].seat].trials, 1);
-    rig_send(replica, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab");
-    rig_receive(&rig, client, text, sizeof(text), "ab");
+    rig_pass(&rig, replica, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab", client, "ab");
     assert_int_equal(rig.proxy.seats[rig.replicas[0].seat].trials, 0);
     close(replica);
     close(client);
     rig_turns(&rig, 10);
     assert_int_equal(rig.proxy.seats[rig.replicas[0].seat].trials, 0);
-    client = rig_client(&rig);
-    rig_send(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, text, sizeof(text), "\r\n\r\n");
+    client = rig_ask(&rig, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "\r\n\r\n",
+                     &replica, &which);
     assert_int_equal(rig.proxy.seats[rig.replicas[0].seat].trials, 1);
     close(replica);
-    rig_receive(&rig, client, text, sizeof(text), "}");
+    rig_receive(&rig, client, rig_text, sizeof(rig_text), "}");
     assert_int_equal(rig.proxy.seats[rig.replicas[0].seat].trials, 0);
     close(client);
     rig_stop(&rig);
