@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "api/api_v1.h"
+#include "base/memory.h"
 #include "config/config_key.h"
 #include "control/keeper.h"
 

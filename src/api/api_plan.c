@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "balance/balance_builder.h"
 #include "api/api_classic.h"
 #include "api/api_v1.h"
+#include "balance/balance_builder.h"
+#include "base/memory.h"
 #include "control/keeper.h"
 
 /* Slots that keep the cap from moving much more than it must (docs/hashing.md). */

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "api/api_stats.h"
 #include "api/api_v1.h"
+#include "base/memory.h"
 #include "control/keeper.h"
 #include "control/picture.h"
 

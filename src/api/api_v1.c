@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/memory.h"
 #include "api/api_classic.h"
 #include "api/api_stats.h"
+#include "base/clock.h"
+#include "base/memory.h"
 #include "control/keeper.h"
 
 #define SERVICES        VIEW("/v1/services/")

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/memory.h"
 #include "api/api_v1.h"
+#include "base/memory.h"
 #include "control/keeper.h"
 
 #define NUMBER_BYTES 32

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "api/api_v1.h"
+#include "base/memory.h"
 #include "control/keeper.h"
 
 #define CAUSE_BYTES 128
@@ -77,18 +77,6 @@ static void on_done(void *owner, int result, const char *why, char (*names)[CREW
     api_release(request);
 }
 
-static const char *method_text(enum method method)
-{
-    switch (method) {
-    case METHOD_POST:
-        return "POST";
-    case METHOD_PATCH:
-        return "PATCH";
-    default:
-        return "DELETE";
-    }
-}
-
 static void ask(struct api_request *request, struct crew *crew, struct crew_wish *wish,
                 const char *done)
 {
@@ -102,7 +90,7 @@ static void ask(struct api_request *request, struct crew *crew, struct crew_wish
     change->done = done;
     change->status = wish->kind == CREW_ADD ? 201 : 200;
     request->work = change;
-    snprintf(cause, sizeof(cause), "%s %.100s", method_text(request->method), request->path);
+    snprintf(cause, sizeof(cause), "%s %.100s", head_method_text(request->method), request->path);
     wish->cause = cause;
     wish->who = request->client;
     api_hold(request);

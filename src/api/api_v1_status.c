@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/api_v1.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "api/api_v1.h"
 #include "config/config_key.h"
 #include "control/keeper.h"
 

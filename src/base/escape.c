@@ -115,6 +115,17 @@ int escape_json_append(struct view text, struct buffer *out)
     return 0;
 }
 
+int escape_hex_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    if (digit >= 'A' && digit <= 'F')
+        return digit - 'A' + 10;
+    return -1;
+}
+
 void escape_print_csv(FILE *out, const char *text)
 {
     if (!strpbrk(text, ",\"\r\n")) {

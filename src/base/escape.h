@@ -21,5 +21,8 @@ size_t escape_json(struct view text, char *out, size_t capacity);
 /* The same, appended to a buffer. -ENOBUFS where its limit forbids. */
 MUST_USE int escape_json_append(struct view text, struct buffer *out);
 
+/* The value of a hexadecimal digit, -1 where it is none. */
+int escape_hex_value(char digit);
+
 /* `text` as a field of CSV (RFC 4180), quoted where it has to be. */
 void escape_print_csv(FILE *out, const char *text);

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/word.h"
 #include "cli/ctl_events.h"
 #include "cli/ctl_find.h"
 #include "cli/ctl_look.h"
 #include "cli/ctl_pool.h"
 #include "cli/ctl_status.h"
-#include "base/word.h"
 #include "control/crew.h"
 
 struct verb {

@@ -152,20 +152,6 @@ static const struct stream_events events = {
     .on_reset = on_reset,
 };
 
-static const char *method_text(enum method method)
-{
-    switch (method) {
-    case METHOD_POST:
-        return "POST";
-    case METHOD_PATCH:
-        return "PATCH";
-    case METHOD_DELETE:
-        return "DELETE";
-    default:
-        return "GET";
-    }
-}
-
 /* The head in HTTP/1 form, in `memory`. False where it does not fit. */
 static bool write_head(const struct ctl_client *client, const struct ctl_client_request *request,
                        char memory[HEAD_BYTES], struct view *text)
@@ -174,7 +160,8 @@ static bool write_head(const struct ctl_client *client, const struct ctl_client_
     struct h1_writer writer;
 
     h1_write_init(&writer, memory, HEAD_BYTES);
-    h1_write_request_line(&writer, view_of(method_text(request->method)), view_of(request->target));
+    h1_write_request_line(&writer, view_of(head_method_text(request->method)),
+                          view_of(request->target));
     h1_write_field(&writer, VIEW("Host"), view_of(client->host));
     h1_write_field(&writer, VIEW("User-Agent"), VIEW("roost-ctl"));
     if (client->token[0]) {

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/word.h"
 #include "cli/ctl_ask.h"
 #include "cli/ctl_find.h"
-#include "base/word.h"
 
 #define ALL_LAST        "/v1/events?last=4096&follow=false"
 #define SOME_LAST       "/v1/events?last=20"

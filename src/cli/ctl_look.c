@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/word.h"
 #include "cli/ctl_ask.h"
 #include "cli/ctl_table.h"
-#include "base/word.h"
 
 static void print_line(const char *title, const json_t *value)
 {

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "balance/balance.h"
+#include "base/word.h"
 #include "cli/ctl_ask.h"
 #include "cli/ctl_table.h"
-#include "base/word.h"
 
 #define PERCENT 100.0
 

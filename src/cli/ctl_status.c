@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/word.h"
 #include "cli/ctl_ask.h"
 #include "cli/ctl_table.h"
-#include "base/word.h"
 
 #define WATCH_S      1
 #define PERCENT      100.0

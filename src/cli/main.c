@@ -4,18 +4,17 @@
 #include <string.h>
 
 #include "base/attribute.h"
-
+#include "base/word.h"
 #include "cli/check.h"
-#include "cli/dockhand.h"
 #include "cli/ctl.h"
-#include "experiment/experiment.h"
-#include "load/load.h"
+#include "cli/dockhand.h"
 #include "cli/replica.h"
-#include "ring/ring.h"
 #include "cli/serve.h"
 #include "cli/stop.h"
-#include "base/word.h"
 #include "cli/worker.h"
+#include "experiment/experiment.h"
+#include "load/load.h"
+#include "ring/ring.h"
 
 struct word {
     const char *name;

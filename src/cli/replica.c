@@ -6,15 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/descriptor.h"
-#include "cli/replica_server.h"
 #include "base/word.h"
+#include "cli/replica_server.h"
 #include "net/listener.h"
+#include "net/signals.h"
 
 #define PORT       5000
 #define ADDRESS    "127.0.0.1"
@@ -50,7 +49,7 @@ struct replica {
     struct sock_group socks;
     struct listener listener;
     struct replica_server server;
-    struct watch signals;
+    struct signals signals;
     struct timer cut_off;
     int listen_fd;
     bool is_draining;
@@ -139,14 +138,11 @@ static void stop_accepting(struct replica *replica)
     descriptor_close(&replica->listen_fd);
 }
 
-static void on_signal(struct watch *watch, uint32_t events)
+static void on_signal(struct signals *signals, uint32_t signal)
 {
-    struct replica *replica = CONTAINER_OF(watch, struct replica, signals);
-    struct signalfd_siginfo news;
+    struct replica *replica = CONTAINER_OF(signals, struct replica, signals);
 
-    (void)events;
-    if (read(watch->fd, &news, sizeof(news)) != sizeof(news))
-        return;
+    (void)signal;
     if (replica->is_draining) {
         inbound_group_abort(&replica->server.inbounds);
         return;
@@ -162,25 +158,9 @@ static void on_cut_off(struct timer *timer)
     inbound_group_abort(&CONTAINER_OF(timer, struct replica, cut_off)->server.inbounds);
 }
 
-static int watch_signals(struct replica *replica, struct error *why)
-{
-    sigset_t signals;
-    int result;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    replica->signals.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (replica->signals.fd < 0)
-        return error_set(why, -errno, "signalfd: %s", strerror(errno));
-    result = loop_add(&replica->loop, &replica->signals, EPOLLIN, on_signal);
-    return result < 0 ? error_set(why, result, "epoll: %s", strerror(-result)) : 0;
-}
-
 static int start(struct replica *replica, const struct options *options, struct error *why)
 {
+    static const int heard[] = {SIGTERM, SIGINT, 0};
     char text[ADDRESS_TEXT_BYTES];
     struct address address;
     int result = make_address(options, &address, why);
@@ -188,7 +168,7 @@ static int start(struct replica *replica, const struct options *options, struct 
     if (result < 0)
         return result;
     descriptor_raise_limit();
-    result = watch_signals(replica, why);
+    result = signals_start(&replica->signals, &replica->loop, heard, on_signal, why);
     if (result < 0)
         return result;
     replica->listen_fd = listener_open(&address, false, why);
@@ -211,7 +191,7 @@ static void run(struct replica *replica)
 
 int replica_main(int argc, char **argv)
 {
-    struct replica replica = {.listen_fd = -1, .signals.fd = -1};
+    struct replica replica = {.listen_fd = -1};
     struct options options;
     struct error why;
     int result = read_options(argc, argv, &options);

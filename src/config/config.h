@@ -16,11 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/attribute.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/view.h"
-#include "base/arena.h"
 #include "config/config_note.h"
 #include "config/outlier_rules.h"
 #include "net/address.h"

@@ -190,17 +190,6 @@ json_t *api_read_json(struct api_request *request)
     return NULL;
 }
 
-static int hex_digit(char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    if (byte >= 'a' && byte <= 'f')
-        return byte - 'a' + 10;
-    if (byte >= 'A' && byte <= 'F')
-        return byte - 'A' + 10;
-    return -1;
-}
-
 /* Percent-decodes (RFC 3986 2.1) into zero-ended `text`. False where it is malformed, holds a zero,
  * or does not fit. */
 static bool decode(struct view from, bool plus_is_space, char *text, size_t capacity)
@@ -211,8 +200,8 @@ static bool decode(struct view from, bool plus_is_space, char *text, size_t capa
         char byte = from.data[i];
 
         if (byte == '%') {
-            int high = i + 2 < from.size ? hex_digit(from.data[i + 1]) : -1;
-            int low = i + 2 < from.size ? hex_digit(from.data[i + 2]) : -1;
+            int high = i + 2 < from.size ? escape_hex_value(from.data[i + 1]) : -1;
+            int low = i + 2 < from.size ? escape_hex_value(from.data[i + 2]) : -1;
 
             if (high < 0 || low < 0 || (high == 0 && low == 0))
                 return false;
@@ -269,20 +258,10 @@ static bool path_fits(const char *pattern, struct view path, struct api_request 
     return wanted.size == 0 && path.size == 0;
 }
 
-static const char *method_name(enum method method)
+/* What `Allow` says of a route (RFC 9110 10.2.1): who answers GET answers HEAD. */
+static const char *allowed_by(const struct api_route *route)
 {
-    switch (method) {
-    case METHOD_GET:
-        return "GET, HEAD";
-    case METHOD_POST:
-        return "POST";
-    case METHOD_PATCH:
-        return "PATCH";
-    case METHOD_DELETE:
-        return "DELETE";
-    default:
-        return "PUT";
-    }
+    return route->method == METHOD_GET ? "GET, HEAD" : head_method_text(route->method);
 }
 
 static bool method_fits(enum method wanted, enum method method)
@@ -305,7 +284,7 @@ static const struct api_route *find_route(struct api_request *request, struct vi
         if (method_fits(route->method, request->method))
             return route;
         size += (size_t)snprintf(allow + size, sizeof(allow) - size, "%s%s", size ? ", " : "",
-                                 method_name(route->method));
+                                 allowed_by(route));
     }
     if (size == 0) {
         api_fail(request, 404, "'%s' endpoint does not exist", request->path);

@@ -140,7 +140,19 @@ static void draw_name(struct crew *crew, char (*names)[CREW_NAME_BYTES], unsigne
     } while (is_name_taken(crew, names, count, name));
 }
 
-static int check_add(struct crew_call *call, struct error *why)
+/* Replicas that only the configuration names are nobody's to add or remove. */
+static int check_driver(const struct crew *crew, struct error *why)
+{
+    if (crew->config->replicas.driver != CONFIG_DRIVER_STATIC)
+        return 0;
+    return error_set(why, -ENOTSUP,
+                     "the replicas of service %s are given by the configuration "
+                     "(driver: static)",
+                     crew->config->name);
+}
+
+/* Names those that were only counted, and says whether all may be added. */
+static int prepare_add(struct crew_call *call, struct error *why)
 {
     struct crew *crew = call->crew;
     int result;
@@ -158,12 +170,7 @@ static int check_add(struct crew_call *call, struct error *why)
     result = crew_try_ring(crew, call->names, call->count, why);
     if (result < 0)
         return result;
-    if (crew->config->replicas.driver == CONFIG_DRIVER_STATIC)
-        return error_set(why, -ENOTSUP,
-                         "the replicas of service %s are given by the configuration "
-                         "(driver: static)",
-                         crew->config->name);
-    return 0;
+    return check_driver(crew, why);
 }
 
 static void on_add_adopted(struct publish_waiter *waiter)
@@ -241,7 +248,7 @@ static void begin_add(struct crew_call *call)
     struct crew *crew = call->crew;
     struct supervisor_wish *wishes;
     struct error why;
-    int result = check_add(call, &why);
+    int result = prepare_add(call, &why);
 
     if (result < 0) {
         refuse(call, result, &why);
@@ -306,12 +313,7 @@ static int check_remove(struct crew_call *call, struct error *why)
     }
     if (call->count > crew->count)
         return error_set(why, -ERANGE, "Length of hostname list is more than removable instances");
-    if (crew->config->replicas.driver == CONFIG_DRIVER_STATIC)
-        return error_set(why, -ENOTSUP,
-                         "the replicas of service %s are given by the configuration "
-                         "(driver: static)",
-                         crew->config->name);
-    return 0;
+    return check_driver(crew, why);
 }
 
 static void on_remove_adopted(struct publish_waiter *waiter)

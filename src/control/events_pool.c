@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/balance_plan.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "balance/balance_plan.h"
 #include "control/outlier_watch.h"
 
 #define WHAT_BYTES 40

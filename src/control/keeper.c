@@ -431,7 +431,8 @@ static void init_parts(struct keeper *keeper)
 
 static int start(struct keeper *keeper, struct error *why)
 {
-    int result = signals_start(&keeper->signals, &keeper->loop, on_signal, why);
+    static const int heard[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, 0};
+    int result = signals_start(&keeper->signals, &keeper->loop, heard, on_signal, why);
 
     if (result < 0)
         return result;

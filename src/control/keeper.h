@@ -10,8 +10,8 @@
  */
 #pragma once
 
-#include "control/api.h"
 #include "config/config.h"
+#include "control/api.h"
 #include "control/crew.h"
 #include "control/events_pool.h"
 #include "control/folder.h"
@@ -21,12 +21,12 @@
 #include "control/picture.h"
 #include "control/publish.h"
 #include "control/reload.h"
-#include "control/signals.h"
 #include "control/state.h"
 #include "control/takeover.h"
 #include "control/tick.h"
 #include "control/workers.h"
 #include "net/listener.h"
+#include "net/signals.h"
 #include "replica/usage.h"
 
 /* Addresses of the control port. */

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "config/config.h"
-#include "control/listeners.h"
 #include "control/crew.h"
+#include "control/listeners.h"
 #include "proxy/table.h"
 
 /* What it is a picture of. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/word.h"
 #include "experiment/experiment_a1.h"
 #include "experiment/experiment_a2.h"
 #include "experiment/experiment_a3.h"
@@ -14,7 +15,6 @@
 #include "experiment/experiment_log.h"
 #include "experiment/experiment_mixed.h"
 #include "experiment/experiment_plot.h"
-#include "base/word.h"
 
 typedef int (*run_fn)(struct experiment_rig *rig, const struct experiment_options *options,
                       json_t **result, struct error *why);

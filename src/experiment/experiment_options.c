@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "base/options.h"
+#include "base/random.h"
 
 #define REQUESTS_DEFAULT    10000
 #define REQUESTS_QUICK      1000

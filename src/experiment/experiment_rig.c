@@ -7,9 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,35 +68,14 @@ void experiment_rig_say(const struct experiment_rig *rig, const char *format, ..
 
 /* ---- signals ---- */
 
-static void on_signal(struct watch *watch, uint32_t events)
+static void on_signal(struct signals *signals, uint32_t signal)
 {
-    struct experiment_rig *rig = CONTAINER_OF(watch, struct experiment_rig, signals);
-    struct signalfd_siginfo news;
+    struct experiment_rig *rig = CONTAINER_OF(signals, struct experiment_rig, signals);
 
-    (void)events;
-    if (read(watch->fd, &news, sizeof(news)) != sizeof(news))
-        return;
+    (void)signal;
     rig->is_interrupted = true;
     if (has_wiping(rig))
         experiment_rig_note(rig, "interrupted: what was started ends");
-}
-
-static int watch_signals(struct experiment_rig *rig, struct error *why)
-{
-    sigset_t signals;
-    int result;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    rig->signals.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (rig->signals.fd < 0)
-        return error_set(why, -errno, "signalfd: %m");
-    result = loop_add(&rig->loop, &rig->signals, EPOLLIN, on_signal);
-    return result < 0 ? error_set(why, result, "epoll: %s", strerror(-result)) : 0;
 }
 
 int experiment_rig_init(struct experiment_rig *rig, const struct experiment_options *options,
@@ -109,16 +86,17 @@ int experiment_rig_init(struct experiment_rig *rig, const struct experiment_opti
         .idle_ms = IDLE_MS,
         .idle_max = IDLE_MAX,
     };
+    static const int heard[] = {SIGTERM, SIGINT, SIGHUP, 0};
     int result;
 
-    *rig = (struct experiment_rig){.signals.fd = -1, .options = options};
+    *rig = (struct experiment_rig){.options = options};
     result = loop_init(&rig->loop, why);
     if (result < 0)
         return result;
     descriptor_raise_limit();
     sock_group_init(&rig->socks, &rig->loop, QUEUED_BYTES_MAX);
     outbound_pool_init(&rig->calls, &rig->socks, &settings);
-    result = watch_signals(rig, why);
+    result = signals_start(&rig->signals, &rig->loop, heard, on_signal, why);
     if (result < 0)
         experiment_rig_finish(rig);
     return result;
@@ -131,8 +109,7 @@ void experiment_rig_finish(struct experiment_rig *rig)
         experiment_docker_finish(rig->docker);
     free(rig->docker);
     outbound_pool_finish(&rig->calls);
-    loop_remove(&rig->loop, &rig->signals);
-    descriptor_close(&rig->signals.fd);
+    signals_stop(&rig->signals);
     sock_group_finish(&rig->socks);
     loop_finish(&rig->loop);
 }

@@ -8,15 +8,16 @@
 
 #include <sys/types.h>
 
+#include "conn/outbound.h"
 #include "experiment/experiment_docker.h"
 #include "experiment/experiment_options.h"
-#include "conn/outbound.h"
+#include "net/signals.h"
 
 struct experiment_rig {
     struct loop loop;
     struct sock_group socks;
     struct outbound_pool calls;
-    struct watch signals;
+    struct signals signals;
     const struct experiment_options *options;
     struct experiment_docker *docker; /* NULL: replicas are processes, or nothing ran yet */
     bool is_interrupted;              /* Ctrl-C: everything that waits returns -EINTR */

@@ -88,24 +88,33 @@ enum field_id head_field_id(struct view name)
     return known->id;
 }
 
+static const struct {
+    struct view text;
+    enum method method;
+} methods[] = {
+    {VIEW("GET"), METHOD_GET},       {VIEW("HEAD"), METHOD_HEAD},
+    {VIEW("POST"), METHOD_POST},     {VIEW("PUT"), METHOD_PUT},
+    {VIEW("DELETE"), METHOD_DELETE}, {VIEW("OPTIONS"), METHOD_OPTIONS},
+    {VIEW("PATCH"), METHOD_PATCH},   {VIEW("CONNECT"), METHOD_CONNECT},
+    {VIEW("TRACE"), METHOD_TRACE},
+};
+
 enum method head_method(struct view text)
 {
-    static const struct {
-        struct view text;
-        enum method method;
-    } methods[] = {
-        {VIEW("GET"), METHOD_GET},       {VIEW("HEAD"), METHOD_HEAD},
-        {VIEW("POST"), METHOD_POST},     {VIEW("PUT"), METHOD_PUT},
-        {VIEW("DELETE"), METHOD_DELETE}, {VIEW("OPTIONS"), METHOD_OPTIONS},
-        {VIEW("PATCH"), METHOD_PATCH},   {VIEW("CONNECT"), METHOD_CONNECT},
-        {VIEW("TRACE"), METHOD_TRACE},
-    };
-
     for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
         if (view_equals(text, methods[i].text))
             return methods[i].method;
     }
     return METHOD_OTHER;
+}
+
+const char *head_method_text(enum method method)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+        if (methods[i].method == method)
+            return methods[i].text.data;
+    }
+    return NULL;
 }
 
 const struct field *head_find(const struct head *head, enum field_id id)

@@ -134,6 +134,9 @@ enum field_id head_field_id(struct view name);
 
 enum method head_method(struct view text);
 
+/* The token of a method, zero-ended, for ever; NULL for METHOD_OTHER. */
+const char *head_method_text(enum method method);
+
 /* May be sent again when no answer came (RFC 9110 9.2.2), as far as roost does: GET, HEAD, OPTIONS,
  * PUT, DELETE. */
 bool head_is_idempotent(enum method method);

@@ -3,15 +3,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/word.h"
 #include "load/load_progress.h"
 #include "load/load_report.h"
-#include "base/word.h"
+#include "net/signals.h"
 
 #define QUEUED_BYTES_MAX (1024u * 1024 * 1024)
 
@@ -20,37 +19,17 @@ struct load {
     struct sock_group socks;
     struct load_run run;
     struct load_progress progress;
-    struct watch signals;
+    struct signals signals;
     bool is_cut; /* the second signal: what still runs is left */
 };
 
-static void on_signal(struct watch *watch, uint32_t events)
+static void on_signal(struct signals *signals, uint32_t signal)
 {
-    struct load *load = CONTAINER_OF(watch, struct load, signals);
-    struct signalfd_siginfo news;
+    struct load *load = CONTAINER_OF(signals, struct load, signals);
 
-    (void)events;
-    if (read(watch->fd, &news, sizeof(news)) != sizeof(news))
-        return;
+    (void)signal;
     load->is_cut = load->run.is_stopping;
     load_run_stop(&load->run);
-}
-
-static int watch_signals(struct load *load, struct error *why)
-{
-    sigset_t signals;
-    int result;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    load->signals.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (load->signals.fd < 0)
-        return error_set(why, -errno, "signalfd: %m");
-    result = loop_add(&load->loop, &load->signals, EPOLLIN, on_signal);
-    return result < 0 ? error_set(why, result, "epoll: %s", strerror(-result)) : 0;
 }
 
 static int run(struct load *load, const struct load_options *options, struct error *why)
@@ -74,18 +53,18 @@ static int run(struct load *load, const struct load_options *options, struct err
 
 static int run_options(const struct load_options *options)
 {
-    struct load load = {.signals.fd = -1};
+    static const int heard[] = {SIGTERM, SIGINT, 0};
+    struct load load = {.is_cut = false};
     struct error why;
     int result = loop_init(&load.loop, &why);
 
     if (result == 0) {
         descriptor_raise_limit();
         sock_group_init(&load.socks, &load.loop, QUEUED_BYTES_MAX);
-        result = watch_signals(&load, &why);
+        result = signals_start(&load.signals, &load.loop, heard, on_signal, &why);
         if (result == 0)
             result = run(&load, options, &why);
-        loop_remove(&load.loop, &load.signals);
-        descriptor_close(&load.signals.fd);
+        signals_stop(&load.signals);
         sock_group_finish(&load.socks);
         loop_finish(&load.loop);
     }

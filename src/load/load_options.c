@@ -5,10 +5,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/random.h"
-#include "load/load_url.h"
 #include "base/options.h"
+#include "base/random.h"
 #include "config/config_measure.h"
+#include "load/load_url.h"
 
 #define CONNECTIONS_DEFAULT      64
 #define CONNECTIONS_OPEN_DEFAULT 1000

@@ -10,10 +10,10 @@
  */
 #pragma once
 
+#include "conn/outbound.h"
 #include "load/load_keys.h"
 #include "load/load_result.h"
 #include "load/load_template.h"
-#include "conn/outbound.h"
 
 #define LOAD_RUN_CONNECTIONS_MAX 100000
 #define LOAD_RUN_RATE_MAX        10000000.0

@@ -21,8 +21,8 @@
 
 #include "base/buffer.h"
 #include "net/address.h"
-#include "net/outbox.h"
 #include "net/loop.h"
+#include "net/outbox.h"
 
 #define SOCK_RECEIVE_BYTES                                                                         \
     (256 * 1024) /* of a group's receive buffer: the most one receive takes */

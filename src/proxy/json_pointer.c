@@ -1,5 +1,7 @@
 #include "proxy/json_pointer.h"
 
+#include "base/escape.h"
+
 /* Room for a name of an object or a token of the pointer, decoded; longer ones match nothing. */
 #define NAME_BYTES_MAX 256
 
@@ -125,24 +127,13 @@ static bool skip_value(struct reader *reader)
 
 /* ---- names ---- */
 
-static int hex_digit(char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    if (byte >= 'a' && byte <= 'f')
-        return byte - 'a' + 10;
-    if (byte >= 'A' && byte <= 'F')
-        return byte - 'A' + 10;
-    return -1;
-}
-
 static bool take_hex(struct view *rest, unsigned *code)
 {
     *code = 0;
     if (rest->size < 4)
         return false;
     for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(rest->data[i]);
+        int digit = escape_hex_value(rest->data[i]);
 
         if (digit < 0)
             return false;

@@ -4,8 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +12,7 @@
 #include "conn/refusal.h"
 #include "conn/shed.h"
 #include "net/listener.h"
+#include "net/signals.h"
 #include "proxy/answer.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
@@ -49,7 +48,7 @@ struct worker {
     unsigned listener_count;
     struct timer drain_limit;
     struct timer log_wait;
-    struct watch sigterm;
+    struct signals signals;
     const struct state_segment *states;
     struct count_segment *counts;
     struct guest_segment *guests;
@@ -476,33 +475,21 @@ static void on_turn(void *owner)
     flush_log(worker);
 }
 
-static void on_sigterm(struct watch *watch, uint32_t events)
+static void on_signal(struct signals *signals, uint32_t signal)
 {
-    struct worker *worker = CONTAINER_OF(watch, struct worker, sigterm);
-    struct signalfd_siginfo ignored;
-
-    (void)events;
-    (void)!read(watch->fd, &ignored, sizeof(ignored));
-    drain(worker, 0, 0);
+    (void)signal;
+    drain(CONTAINER_OF(signals, struct worker, signals), 0, 0);
 }
 
 /* SIGTERM comes through the loop; what a terminal sends to the whole group is the keeper's
  * business. */
 static int watch_signals(struct worker *worker, struct error *why)
 {
-    sigset_t set;
+    static const int heard[] = {SIGTERM, 0};
 
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    worker->sigterm.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (worker->sigterm.fd < 0 ||
-        loop_add(&worker->loop, &worker->sigterm, EPOLLIN, on_sigterm) < 0)
-        return error_set(why, -EIO, "signalfd: %s", strerror(errno));
-    return 0;
+    return signals_start(&worker->signals, &worker->loop, heard, on_signal, why);
 }
 
 static int init(struct worker *worker, struct error *why)

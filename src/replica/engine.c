@@ -176,13 +176,6 @@ static const struct stream_events stream_events = {
 
 /* ---- what goes ---- */
 
-static struct view method_text(enum method method)
-{
-    if (method == METHOD_POST)
-        return VIEW("POST");
-    return method == METHOD_DELETE ? VIEW("DELETE") : VIEW("GET");
-}
-
 static struct view write_head(struct engine_call *call)
 {
     char target[ENGINE_PATH_BYTES + 16];
@@ -193,7 +186,8 @@ static struct view write_head(struct engine_call *call)
     else
         snprintf(target, sizeof(target), "/v1.%u%s", call->engine->version, call->path);
     h1_write_init(&writer, call->head, sizeof(call->head));
-    h1_write_request_line(&writer, method_text(call->request.method), view_of(target));
+    h1_write_request_line(&writer, view_of(head_method_text(call->request.method)),
+                          view_of(target));
     h1_write_field(&writer, VIEW("Host"), VIEW("docker"));
     h1_write_field(&writer, VIEW("User-Agent"), VIEW("roost-dockhand"));
     h1_write_field(&writer, VIEW("Connection"), VIEW("close"));

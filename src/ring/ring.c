@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/word.h"
 #include "ring/ring_compare.h"
 #include "ring/ring_options.h"
 #include "ring/ring_pick.h"
 #include "ring/ring_plan.h"
 #include "ring/ring_replay.h"
 #include "ring/ring_shares.h"
-#include "base/word.h"
 
 struct verb {
     const char *name;

@@ -6,10 +6,10 @@
 #include "balance/balance_plan.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/word.h"
 #include "ring/ring_chart.h"
 #include "ring/ring_members.h"
 #include "ring/ring_shares.h"
-#include "base/word.h"
 
 #define ROWS_MAX      16
 #define LEAVERS_MAX   8     /* members whose leaving is looked at */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "balance/balance_plan.h"
-#include "ring/ring_members.h"
 #include "base/word.h"
+#include "ring/ring_members.h"
 
 static double percent_of(uint64_t part, const struct balance_plan *plan)
 {

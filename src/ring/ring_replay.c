@@ -8,10 +8,10 @@
 
 #include "balance/balance_builder.h"
 #include "base/memory.h"
+#include "base/word.h"
 #include "ring/ring_cache.h"
 #include "ring/ring_log.h"
 #include "ring/ring_members.h"
-#include "base/word.h"
 
 #define SEEN_MAX       (UINT32_C(1) << 23) /* different keys whose moves are followed */
 #define CHANGES_MAX    256

@@ -120,6 +120,39 @@ static void random_bytes_never_break_the_text_around_them(void **state)
     }
 }
 
+static void a_hexadecimal_digit_has_a_value_and_nothing_else_has(void **state)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    unsigned found = 0;
+
+    (void)state;
+    for (int i = 0; digits[i]; i++)
+        assert_int_equal(escape_hex_value(digits[i]), i < 16 ? i : i - 6);
+    for (int byte = -128; byte < 128; byte++)
+        found += escape_hex_value((char)byte) >= 0;
+    assert_int_equal(found, sizeof(digits) - 1);
+}
+
+static void a_field_of_csv_is_quoted_only_where_it_has_to_be(void **state)
+{
+    static const char *const cases[][2] = {{"", ""},
+                                           {"web 1", "web 1"},
+                                           {"a,b", "\"a,b\""},
+                                           {"say \"a\"", "\"say \"\"a\"\"\""},
+                                           {"two\nlines", "\"two\nlines\""}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char text[64] = "";
+        FILE *out = fmemopen(text, sizeof(text), "w");
+
+        assert_non_null(out);
+        escape_print_csv(out, cases[i][0]);
+        fclose(out);
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +163,8 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_whole_is_left_off),
         cmocka_unit_test(a_buffer_that_is_too_small_stays_as_it_was),
         cmocka_unit_test(random_bytes_never_break_the_text_around_them),
+        cmocka_unit_test(a_hexadecimal_digit_has_a_value_and_nothing_else_has),
+        cmocka_unit_test(a_field_of_csv_is_quoted_only_where_it_has_to_be),
     };
 
     return cmocka_run_group_tests_name("base/escape", tests, NULL, NULL);

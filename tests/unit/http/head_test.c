@@ -86,8 +86,11 @@ static void methods_are_known_in_capitals_only(void **state)
                                         "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"};
 
     (void)state;
-    for (int method = METHOD_GET; method <= METHOD_TRACE; method++)
+    for (int method = METHOD_GET; method <= METHOD_TRACE; method++) {
         assert_int_equal(head_method(view_of(texts[method])), method);
+        assert_string_equal(head_method_text(method), texts[method]);
+    }
+    assert_null(head_method_text(METHOD_OTHER));
     assert_int_equal(head_method(VIEW("get")), METHOD_OTHER);
     assert_int_equal(head_method(VIEW("GETS")), METHOD_OTHER);
     assert_int_equal(head_method(VIEW("GE")), METHOD_OTHER);

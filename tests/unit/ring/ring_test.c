@@ -12,8 +12,8 @@
 #include <jansson.h>
 
 #include "base/attribute.h"
-#include "ring/ring.h"
 #include "base/word.h"
+#include "ring/ring.h"
 
 #define OUTPUT_BYTES   65536
 #define ARGUMENTS_MAX  24

@@ -1,4 +1,4 @@
-#include "control/signals.h"
+#include "net/signals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,25 +19,24 @@ static void on_events(struct watch *watch, uint32_t events)
         signals->on_signal(signals, info.ssi_signo);
 }
 
-int signals_start(struct signals *signals, struct loop *loop, signals_fn on_signal,
-                  struct error *why)
+int signals_start(struct signals *signals, struct loop *loop, const int *heard,
+                  signals_fn on_signal, struct error *why)
 {
     sigset_t set;
+    int result;
     int fd;
 
     sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGUSR1);
-    sigaddset(&set, SIGUSR2);
+    for (; *heard; heard++)
+        sigaddset(&set, *heard);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0)
         return error_set(why, -errno, "cannot hear signals: %s", strerror(errno));
     *signals = (struct signals){.watch.fd = fd, .loop = loop, .on_signal = on_signal};
-    return loop_add(loop, &signals->watch, EPOLLIN, on_events);
+    result = loop_add(loop, &signals->watch, EPOLLIN, on_events);
+    return result < 0 ? error_set(why, result, "epoll: %s", strerror(-result)) : 0;
 }
 
 void signals_stop(struct signals *signals)
