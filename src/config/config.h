@@ -151,7 +151,7 @@ struct config_limits {
     uint32_t client_burst;           /* 0: as many as client_requests */
     uint32_t header_timeout_ms;
     uint32_t idle_timeout_ms;
-    uint64_t buffered_total_bytes; /* 0: a quarter of the memory there is */
+    uint64_t buffered_total_bytes; /* 0: an eighth of the memory there is */
 };
 
 struct config_match {

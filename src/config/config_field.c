@@ -83,7 +83,7 @@ const struct config_field config_fields[] = {
 
     {"limits", CONFIG_SECTION, .help = "What one balancer takes on at most."},
     {"limits.connections", CONFIG_INTEGER, AT(limits.connections), RANGE(16, 10000000), .fallback = "20000",
-     .help = "Client connections at once; the limit of open files may lower it."},
+     .help = "Client connections at once; the limit of open files may lower it, and so may the memory: one for each 16 KiB."},
     {"limits.replicas", CONFIG_INTEGER, AT(limits.replicas), RANGE(1, CONFIG_REPLICAS_MAX), .fallback = "1024",
      .help = "Replicas of all services together."},
     {"limits.header-bytes", CONFIG_SIZE, AT(limits.header_bytes), RANGE(1024, HEAD_BYTES_MAX), .fallback = "32KiB",
@@ -117,7 +117,7 @@ const struct config_field config_fields[] = {
      .help = "Requests of one address at once, before `client-requests` counts; auto is as many as that."},
     {"limits.buffered-total", CONFIG_SIZE, AT(limits.buffered_total_bytes), RANGE(1048576, TEBIBYTE),
      SPECIAL("auto", 0), .fallback = "auto",
-     .help = "Bytes all workers together hold for slow readers; beyond it those who make most wait are cut. As many again are kept of requests: of heads that are not whole, long heads, bodies for another attempt; beyond it whoever needs most is told 503. At least 16 MiB a worker; auto is a quarter of the memory."},
+     .help = "Bytes all workers together hold for slow readers; beyond it those who make most wait are cut. As many again are kept of requests: of heads that are not whole, long heads, bodies for another attempt; beyond it whoever needs most is told 503. At least 4 MiB a worker; auto is an eighth of the memory."},
 
     {"services", CONFIG_LIST, RANGE(1, CONFIG_SERVICES_MAX), .when_absent = "one service with every default",
      .help = "What is balanced; a request goes to the first service that matches."},

@@ -10,9 +10,27 @@
 /* Below that share of healthy replicas the verdicts of probes are not believed. */
 #define PANIC_PERCENT 50
 
-/* What may be queued where nobody says: a part of the memory there is. */
-#define BUFFERED_PART      4
-#define BUFFERED_BYTES_MIN (16u << 20)
+/* What may be queued where nobody says, and what may be kept: two such parts of the memory there is.
+ * The rest is for processes, connections and what the kernel holds for them. */
+#define BUFFERED_PART      8
+#define BUFFERED_BYTES_MIN (4u << 20)
+
+/* Of the memory there is: a connection with a request under way, and the one to the replica, as they
+ * are counted in a control group, the kernel's part included. */
+#define CONNECTION_BYTES (16u << 10)
+#define CONNECTIONS_MIN  16
+
+/* Of one worker. */
+static uint32_t connections_max(const struct config_limits *limits, unsigned workers)
+{
+    uint64_t most = memory_limit_bytes() / CONNECTION_BYTES;
+
+    if (most < CONNECTIONS_MIN)
+        most = CONNECTIONS_MIN;
+    if (most > limits->connections)
+        most = limits->connections;
+    return (uint32_t)((most + workers - 1) / workers);
+}
 
 static uint64_t buffered_bytes(const struct config_limits *limits, unsigned workers)
 {
@@ -49,7 +67,7 @@ static void draw_settings(const struct picture *picture, struct table_settings *
 
     *settings = (struct table_settings){
         .compat = config->compat,
-        .connections_max = (config->limits.connections + workers - 1) / workers,
+        .connections_max = connections_max(&config->limits, workers),
         .header_bytes = (uint32_t)config->limits.header_bytes,
         .header_fields = config->limits.header_fields,
         .target_bytes = (uint32_t)config->limits.target_bytes,
