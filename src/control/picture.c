@@ -10,13 +10,13 @@
 /* Below that share of healthy replicas the verdicts of probes are not believed. */
 #define PANIC_PERCENT 50
 
-/* What may be queued where nobody says, and what may be kept: two such parts of the memory there is.
- * The rest is for processes, connections and what the kernel holds for them. */
+/* What may be queued where nobody says, and what may be kept: two such parts of the memory there
+ * is. The rest is for processes, connections and what the kernel holds for them. */
 #define BUFFERED_PART      8
 #define BUFFERED_BYTES_MIN (4u << 20)
 
-/* Of the memory there is: a connection with a request under way, and the one to the replica, as they
- * are counted in a control group, the kernel's part included. */
+/* Of the memory there is: a connection with a request under way, and the one to the replica, as
+ * they are counted in a control group, the kernel's part included. */
 #define CONNECTION_BYTES (16u << 10)
 #define CONNECTIONS_MIN  16
 
