@@ -12,11 +12,8 @@
 #include "control/api.h"
 #include "control/cores.h"
 #include "control/keeper.h"
-#include "proxy/worker.h"
 
 #define TOKEN_VARIABLE "ROOST_CONTROL_TOKEN="
-
-_Static_assert(RELOAD_SOCKETS_MAX <= WORKER_LISTENERS_MAX, "a worker takes what it is given");
 
 /* ---- the answer ---- */
 
@@ -171,129 +168,12 @@ static void use(struct keeper *keeper, const struct config *config, unsigned wor
     outlier_watch_configure(&keeper->outliers);
 }
 
-static void remember_addresses(struct reload *reload)
-{
-    const struct listeners *listeners = &reload->keeper->listeners;
-
-    memset(reload->addresses, 0, sizeof(reload->addresses));
-    for (unsigned i = 0; i < listeners->count; i++) {
-        const struct listeners_one *one = &listeners->all[i];
-
-        reload->addresses[i] = (struct reload_address){
-            .sockets = one->count,
-            .declared = one->declared,
-            .is_used = one->address.size != 0,
-            .is_leaving = one->is_leaving,
-        };
-    }
-}
-
-static void restore_addresses(struct reload *reload)
-{
-    struct listeners *listeners = &reload->keeper->listeners;
-
-    for (unsigned i = 0; i < listeners->count; i++) {
-        const struct reload_address *before = &reload->addresses[i];
-        struct listeners_one *one = &listeners->all[i];
-
-        if (!one->address.size)
-            continue;
-        if (!before->is_used) {
-            listeners_forget(one);
-            continue;
-        }
-        /* What waits in the queues of sockets that nobody was there to serve is lost with them. */
-        listeners_close(one, before->sockets);
-        one->declared = before->declared;
-        one->is_leaving = before->is_leaving;
-    }
-}
-
-static bool is_declared(const struct config *config, const struct address *address)
-{
-    struct address declared;
-    struct error why;
-
-    for (unsigned i = 0; i < config->listener_count; i++) {
-        if (address_from_text(view_of(config->listeners[i].address), &declared, &why) == 0 &&
-            address_equals(&declared, address))
-            return true;
-    }
-    return false;
-}
-
-/* Those that are declared no more stay known to the workers that accepted there. */
-static void leave_addresses(struct reload *reload)
-{
-    struct listeners *listeners = &reload->keeper->listeners;
-    const struct table *table = reload->keeper->publish.table;
-
-    for (unsigned i = 0; i < listeners->count; i++) {
-        struct listeners_one *one = &listeners->all[i];
-
-        if (!listeners_is_open(one) || is_declared(reload->next, &one->address))
-            continue;
-        one->is_leaving = true;
-        if (table && i < table->listener_count)
-            memcpy(one->services, table->listeners[i].services, sizeof(one->services));
-    }
-}
-
-static int take_address(struct reload *reload, unsigned declared, struct error *why)
-{
-    struct listeners *listeners = &reload->keeper->listeners;
-    struct address address;
-    int number =
-        address_from_text(view_of(reload->next->listeners[declared].address), &address, why);
-
-    if (number < 0)
-        return number;
-    number = listeners_find(listeners, &address);
-    if (number < 0)
-        number = listeners_add(listeners, &address, why);
-    if (number < 0)
-        return number;
-    listeners->all[number].declared = declared;
-    return 0;
-}
-
-static int check_sockets(const struct listeners *listeners, unsigned workers, struct error *why)
-{
-    unsigned each = 0;
-
-    for (unsigned i = 0; i < listeners->count; i++) {
-        if (listeners_is_open(&listeners->all[i]))
-            each += (listeners->all[i].count + workers - 1) / workers;
-    }
-    if (each <= RELOAD_SOCKETS_MAX)
-        return 0;
-    return error_set(why, -E2BIG,
-                     "so few workers cannot serve the %u sockets there are for each: restart",
-                     each);
-}
-
-/* The listeners as `next` has them, with a socket for each of the workers. */
-static int change_addresses(struct reload *reload, unsigned workers, struct error *why)
-{
-    struct listeners *listeners = &reload->keeper->listeners;
-    int result = 0;
-
-    leave_addresses(reload);
-    for (unsigned i = 0; result == 0 && i < reload->next->listener_count; i++)
-        result = take_address(reload, i, why);
-    if (result == 0)
-        result = listeners_fill(listeners, workers, why);
-    if (result == 0)
-        result = check_sockets(listeners, workers, why);
-    return result;
-}
-
 /* All as it was. */
 static void undo(struct reload *reload)
 {
     struct keeper *keeper = reload->keeper;
 
-    restore_addresses(reload);
+    reload_addresses_restore(&reload->addresses);
     use(keeper, reload->before, reload->workers_before);
     publish_change(&keeper->publish, NULL, NULL);
 }
@@ -312,11 +192,12 @@ static int apply(struct reload *reload, struct error *why)
     reload->before = keeper->config;
     reload->workers_before = keeper->workers.count;
     reload->is_renewing = reload->difference.has_addresses || count != keeper->workers.count;
-    remember_addresses(reload);
-    result = change_addresses(reload, count, why);
-    use(keeper, reload->next, count);
-    if (result == 0)
+    result = reload_addresses_change(&reload->addresses, &keeper->listeners, reload->next,
+                                     keeper->publish.table, count, why);
+    if (result == 0) {
+        use(keeper, reload->next, count);
         result = publish_now(&keeper->publish, why);
+    }
     if (result == 0 && reload->is_renewing)
         result = workers_renew(&keeper->workers, count, keeper_drain_ms(keeper), why);
     if (result == 0 && !reload->is_renewing)
@@ -377,8 +258,6 @@ void reload_begin(struct reload *reload, struct api_request *request)
 
 void reload_on_renewed(struct reload *reload, int result)
 {
-    struct listeners *listeners = &reload->keeper->listeners;
-
     if (!reload->is_renewing)
         return;
     if (result < 0) {
@@ -387,24 +266,13 @@ void reload_on_renewed(struct reload *reload, int result)
                json_pack("{s:s}", "error", "the new workers end before they are ready"));
         return;
     }
-    for (unsigned i = 0; i < listeners->count; i++) {
-        if (listeners->all[i].is_leaving)
-            listeners_close(&listeners->all[i], 0);
-    }
+    reload_addresses_close_left(&reload->keeper->listeners);
     succeed(reload);
 }
 
 void reload_on_retired(struct reload *reload)
 {
-    struct listeners *listeners = &reload->keeper->listeners;
-
-    for (unsigned i = 0; i < listeners->count; i++) {
-        struct listeners_one *one = &listeners->all[i];
-
-        /* One with sockets is about to leave: workers still accept there. */
-        if (one->is_leaving && one->count == 0)
-            listeners_forget(one);
-    }
+    reload_addresses_forget_left(&reload->keeper->listeners);
 }
 
 void reload_cancel(struct reload *reload)

@@ -13,21 +13,11 @@
 
 #include "config/config.h"
 #include "control/publish.h"
+#include "control/reload_addresses.h"
 #include "control/reload_compare.h"
-
-/* Listening sockets that one worker may be given; fewer workers than that allows are refused. */
-#define RELOAD_SOCKETS_MAX 128
 
 struct keeper;
 struct api_request;
-
-/* An address as it was before. */
-struct reload_address {
-    unsigned sockets;
-    unsigned declared;
-    bool is_used;
-    bool is_leaving;
-};
 
 struct reload {
     struct keeper *keeper;
@@ -38,7 +28,7 @@ struct reload {
     struct config *next;         /* NULL: none is */
     const struct config *before; /* was in force */
     unsigned workers_before;
-    struct reload_address addresses[TABLE_LISTENERS_MAX];
+    struct reload_addresses addresses;
     struct reload_difference difference;
     struct config_notes *notes;
     struct api_request *request; /* NULL: a signal */

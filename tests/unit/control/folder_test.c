@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "any_base.h"
 #include "control/folder.h"
 
 #include <errno.h>
@@ -17,31 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char base[64];
-
-static int make_base(void **state)
-{
-    (void)state;
-    snprintf(base, sizeof(base), "/tmp/folder-test-XXXXXX");
-    return mkdtemp(base) ? 0 : -1;
-}
-
-static int remove_base(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf %s", base);
-    return system(command);
-}
-
 static struct folder open_folder(const char *name)
 {
     struct folder folder = {.run_fd = -1, .lock_fd = -1};
     char path[128];
     struct error why;
 
-    snprintf(path, sizeof(path), "%s/%s", base, name);
+    snprintf(path, sizeof(path), "%s/%s", any_base, name);
     assert_int_equal(0, folder_open(&folder, path, &why));
     return folder;
 }
@@ -67,7 +50,7 @@ static void looking_makes_nothing(void **state)
     struct stat status;
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/none", base);
+    snprintf(path, sizeof(path), "%s/none", any_base);
     assert_int_equal(-ENOENT, folder_look(&folder, path, &why));
     assert_int_equal(-1, stat(path, &status));
 }
@@ -198,5 +181,5 @@ int main(void)
         cmocka_unit_test(sockets_work_however_long_the_path_is),
     };
 
-    return cmocka_run_group_tests_name("control/folder", tests, make_base, remove_base);
+    return cmocka_run_group_tests_name("control/folder", tests, any_base_make, any_base_remove);
 }

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "any_base.h"
 #include "control/memory_limit.h"
 
 #include <stdio.h>
@@ -12,32 +13,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static char base[64];
-
-static int make_base(void **state)
-{
-    (void)state;
-    snprintf(base, sizeof(base), "/tmp/memory-limit-test-XXXXXX");
-    return mkdtemp(base) ? 0 : -1;
-}
-
-static int remove_base(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf %s", base);
-    return system(command);
-}
-
 /* Writes a file below the base and the folders it lies in. */
 static void put(const char *name, const char *text)
 {
     char path[256];
     FILE *file;
 
-    snprintf(path, sizeof(path), "%s/%s", base, name);
-    for (char *at = strchr(path + strlen(base) + 1, '/'); at; at = strchr(at + 1, '/')) {
+    snprintf(path, sizeof(path), "%s/%s", any_base, name);
+    for (char *at = strchr(path + strlen(any_base) + 1, '/'); at; at = strchr(at + 1, '/')) {
         *at = '\0';
         mkdir(path, 0700);
         *at = '/';
@@ -53,8 +36,8 @@ static uint64_t limit(const char *groups)
     char path[128];
 
     put("groups", groups);
-    snprintf(path, sizeof(path), "%s/groups", base);
-    return memory_limit_of(path, base);
+    snprintf(path, sizeof(path), "%s/groups", any_base);
+    return memory_limit_of(path, any_base);
 }
 
 static void version_2_limits_by_the_group_and_all_above_it(void **state)
@@ -94,7 +77,7 @@ static void what_is_no_list_of_groups_limits_nothing(void **state)
     put("memory.max", "5\n");
     assert_true(limit("") == UINT64_MAX);
     assert_true(limit("0\n0:\n:\n\n") == UINT64_MAX);
-    assert_true(memory_limit_of("/does/not/exist", base) == UINT64_MAX);
+    assert_true(memory_limit_of("/does/not/exist", any_base) == UINT64_MAX);
 }
 
 static void the_machine_has_some(void **state)
@@ -106,13 +89,14 @@ static void the_machine_has_some(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(version_2_limits_by_the_group_and_all_above_it, make_base,
-                                        remove_base),
-        cmocka_unit_test_setup_teardown(in_a_container_the_root_is_the_group, make_base,
-                                        remove_base),
-        cmocka_unit_test_setup_teardown(version_1_has_a_tree_of_its_own, make_base, remove_base),
-        cmocka_unit_test_setup_teardown(what_is_no_list_of_groups_limits_nothing, make_base,
-                                        remove_base),
+        cmocka_unit_test_setup_teardown(version_2_limits_by_the_group_and_all_above_it,
+                                        any_base_make, any_base_remove),
+        cmocka_unit_test_setup_teardown(in_a_container_the_root_is_the_group, any_base_make,
+                                        any_base_remove),
+        cmocka_unit_test_setup_teardown(version_1_has_a_tree_of_its_own, any_base_make,
+                                        any_base_remove),
+        cmocka_unit_test_setup_teardown(what_is_no_list_of_groups_limits_nothing, any_base_make,
+                                        any_base_remove),
         cmocka_unit_test(the_machine_has_some),
     };
 

@@ -5,37 +5,15 @@
 
 #include <cmocka.h>
 
+#include "any_base.h"
 #include "control/signpost.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static char base[] = "/tmp/signpost_test-XXXXXX";
-
-static int make_base(void **state)
-{
-    (void)state;
-    return mkdtemp(base) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
-{
-    (void)status;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
-static int remove_base(void **state)
-{
-    (void)state;
-    return nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 static struct folder open_folder(const char *name)
 {
@@ -43,7 +21,7 @@ static struct folder open_folder(const char *name)
     struct error why;
     char path[256];
 
-    snprintf(path, sizeof(path), "%s/%s", base, name);
+    snprintf(path, sizeof(path), "%s/%s", any_base, name);
     assert_int_equal(0, folder_open(&folder, path, &why));
     return folder;
 }
@@ -145,5 +123,5 @@ int main(void)
         cmocka_unit_test(a_folder_that_takes_nothing_is_said),
     };
 
-    return cmocka_run_group_tests_name("control/signpost", tests, make_base, remove_base);
+    return cmocka_run_group_tests_name("control/signpost", tests, any_base_make, any_base_remove);
 }

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "any_base.h"
 #include "control/state.h"
 
 #include <errno.h>
@@ -14,30 +15,12 @@
 #include <sys/resource.h>
 #include <signal.h>
 
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/state-test-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
-}
-
 static struct state *open_state(bool forgets)
 {
     struct state *opened = NULL;
     struct error why;
 
-    assert_int_equal(0, state_open(&opened, folder, forgets, &why));
+    assert_int_equal(0, state_open(&opened, any_base, forgets, &why));
     return opened;
 }
 
@@ -273,13 +256,13 @@ static void rubbish_is_refused_with_what_to_do(void **state)
 
     (void)state;
     state_close(opened);
-    snprintf(path, sizeof(path), "%s/state.db", folder);
+    snprintf(path, sizeof(path), "%s/state.db", any_base);
     file = fopen(path, "w");
     assert_non_null(file);
     for (int i = 0; i < 1000; i++)
         fputs("rubbish", file);
     fclose(file);
-    assert_true(state_open(&opened, folder, false, &why) < 0);
+    assert_true(state_open(&opened, any_base, false, &why) < 0);
     assert_non_null(strstr(why.text, "--reset"));
     opened = open_state(true);
     state_close(opened);
@@ -329,5 +312,5 @@ int main(void)
         cmocka_unit_test(a_disk_that_takes_no_more_changes_nothing),
     };
 
-    return cmocka_run_group_tests_name("control/state", tests, make_folder, remove_folder);
+    return cmocka_run_group_tests_name("control/state", tests, any_base_make, any_base_remove);
 }

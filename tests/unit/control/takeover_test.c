@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "any_base.h"
 #include "control/takeover.h"
 
 #include <signal.h>
@@ -16,24 +17,6 @@
 #include "base/memory.h"
 #include "net/listener.h"
 #include "proxy/handover.h"
-
-static char base[64];
-
-static int make_base(void **state)
-{
-    (void)state;
-    snprintf(base, sizeof(base), "/tmp/takeover-test-XXXXXX");
-    return mkdtemp(base) ? 0 : -1;
-}
-
-static int remove_base(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf %s", base);
-    return system(command);
-}
 
 struct fixture {
     struct loop loop;
@@ -57,7 +40,7 @@ static int make(void **state)
     struct error why;
 
     f->folder = (struct folder){.run_fd = -1, .lock_fd = -1};
-    assert_int_equal(0, folder_open(&f->folder, base, &why));
+    assert_int_equal(0, folder_open(&f->folder, any_base, &why));
     assert_int_equal(0, loop_init(&f->loop, &why));
     assert_int_equal(0, address_from_text(VIEW("127.0.0.1:0"), &f->address, &why));
     f->socket = listener_open(&f->address, true, &why);
@@ -260,5 +243,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_record_of_one_long_gone_is_removed, make, destroy),
     };
 
-    return cmocka_run_group_tests_name("control/takeover", tests, make_base, remove_base);
+    return cmocka_run_group_tests_name("control/takeover", tests, any_base_make, any_base_remove);
 }
