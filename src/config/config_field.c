@@ -14,7 +14,6 @@
 #define UNHASHED                                                                                   \
     (BIT(CONFIG_SCHEME_ROUND_ROBIN) | BIT(CONFIG_SCHEME_LEAST_CONN) | BIT(CONFIG_SCHEME_P2C))
 #define DAY_MS   UINT64_C(86400000)
-#define GIBIBYTE (UINT64_C(1) << 30)
 #define TEBIBYTE (UINT64_C(1) << 40)
 
 static const char *const compat_words[] = {"off", "api", "assignment", NULL};

@@ -89,8 +89,9 @@ int config_value_parse_pair(const struct config_field *field, struct view name, 
     return 0;
 }
 
-int config_value_parse_list(const struct config_field *field, struct view text, struct arena *arena,
-                            void *place, struct error *why)
+/* A whole list that is written with commas. */
+static int parse_list(const struct config_field *field, struct view text, struct arena *arena,
+                      void *place, struct error *why)
 {
     size_t bytes = config_type_row(field->type)->item_bytes;
     struct config_list list = {NULL, 0};
@@ -137,7 +138,7 @@ void config_value_set_default(const struct config_field *field, struct arena *ar
     if (!field->fallback)
         return;
     error = config_type_row(field->type)->item_bytes
-                ? config_value_parse_list(field, view_of(field->fallback), arena, place, NULL)
+                ? parse_list(field, view_of(field->fallback), arena, place, NULL)
                 : config_value_parse(field, view_of(field->fallback), arena, place, NULL);
     assert(error == 0);
     (void)error;

@@ -35,10 +35,6 @@ MUST_USE int config_value_parse_pair(const struct config_field *field, struct vi
                                      struct view text, struct arena *arena, void *place,
                                      struct error *why);
 
-/* The same for a whole list that is written with commas. */
-MUST_USE int config_value_parse_list(const struct config_field *field, struct view text,
-                                     struct arena *arena, void *place, struct error *why);
-
 /* The field's default at `place`; all zeroes where it has none. */
 void config_value_set_default(const struct config_field *field, struct arena *arena, void *place);
 

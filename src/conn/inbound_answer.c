@@ -11,7 +11,6 @@
 #define FRAME_BYTES_MAX 128
 
 /* Room for a status line of ours. */
-#define STATUS_LINE_BYTES_MAX 128
 
 static struct inbound *from_stream(struct stream *stream)
 {
@@ -218,19 +217,5 @@ const struct stream_calls inbound_answer_calls = {
 
 void inbound_answer(struct stream *stream, uint16_t status, struct view fields, struct view body)
 {
-    struct inbound *inbound = inbound_of(stream);
-    size_t capacity = fields.size + STATUS_LINE_BYTES_MAX;
-    char *text = sock_text(inbound->group->socks, capacity);
-    struct stream_head head = {.status = status, .body = {FRAMING_LENGTH, body.size}};
-    struct h1_writer writer;
-
-    assert(text);
-    h1_write_init(&writer, text, capacity);
-    h1_write_status_line(&writer, status, (struct view){NULL, 0});
-    h1_write_bytes(&writer, fields);
-    sock_text_trim(inbound->group->socks, (size_t)(writer.end - writer.at));
-    head.text = h1_write_result(&writer);
-    stream_send_head(stream, &head);
-    stream_send_body(stream, body);
-    stream_send_end(stream, (struct view){NULL, 0});
+    stream_answer(stream, inbound_of(stream)->group->socks, status, fields, body);
 }

@@ -20,6 +20,7 @@
 
 #include "http/head.h"
 
+struct sock_group;
 struct stream;
 
 /* Why a stream ended before its time. */
@@ -150,3 +151,10 @@ static inline void stream_reset(struct stream *stream)
 {
     stream->calls->reset(stream);
 }
+
+/*
+ * Answers an inbound's request with a whole small answer: status, field lines with CRLF, body; what
+ * frames it is added. The head is written into a text of `socks`; the stream is over with it.
+ */
+void stream_answer(struct stream *stream, struct sock_group *socks, uint16_t status,
+                   struct view fields, struct view body);

@@ -22,7 +22,6 @@
 #define EVENTS_KEPT_MAX  4096       /* and no more than ... */
 #define EVENTS_BYTES_MAX (4u << 20) /* ... bytes of them together; the newest is kept always */
 #define EVENTS_RUN_BYTES 17
-#define EVENTS_ID_BYTES  40
 
 struct events_listener;
 typedef void (*events_fn)(struct events_listener *listener);

@@ -111,7 +111,8 @@ static void compare_part(struct reload_difference *difference, enum config_part 
     }
 }
 
-const struct config_listener *reload_compare_find(const struct config *config, const char *address)
+/* The listener of that address, or NULL. */
+static const struct config_listener *find_listener(const struct config *config, const char *address)
 {
     for (unsigned i = 0; i < config->listener_count; i++) {
         if (strcmp(config->listeners[i].address, address) == 0)
@@ -127,7 +128,7 @@ static void compare_listeners(struct reload_difference *difference, const struct
 
     difference->has_addresses = now->listener_count != next->listener_count;
     for (unsigned i = 0; i < next->listener_count; i++) {
-        const struct config_listener *before = reload_compare_find(now, next->listeners[i].address);
+        const struct config_listener *before = find_listener(now, next->listeners[i].address);
 
         if (!before)
             difference->has_addresses = true;

@@ -24,6 +24,3 @@ void reload_compare(const struct config *now, const struct config *next,
 
 /* Harmless on one that is all zeroes. */
 void reload_compare_forget(struct reload_difference *difference);
-
-/* The listener of that address, or NULL. */
-const struct config_listener *reload_compare_find(const struct config *config, const char *address);

@@ -167,6 +167,16 @@ static void leave_posts(struct workers *workers, struct workers_post *posts, uns
     free(posts);
 }
 
+/* Is there any that was retired and has not ended? */
+static bool has_retired(const struct workers *workers)
+{
+    LIST_FOR_EACH (at, &workers->all) {
+        if (!CONTAINER_OF(at, struct workers_one, list)->post)
+            return true;
+    }
+    return false;
+}
+
 /* The new generation accepts: the one before need not. */
 static void complete_renewal(struct workers *workers)
 {
@@ -178,7 +188,7 @@ static void complete_renewal(struct workers *workers)
     }
     leave_posts(workers, workers->former, workers->former_count);
     workers->events->on_renewed(workers->owner, 0);
-    if (!workers_has_retired(workers))
+    if (!has_retired(workers))
         workers->events->on_retired(workers->owner);
 }
 
@@ -217,15 +227,6 @@ static void fail(struct workers *workers)
     workers->events->on_renewed(workers->owner, -ECHILD);
 }
 
-bool workers_has_retired(const struct workers *workers)
-{
-    LIST_FOR_EACH (at, &workers->all) {
-        if (!CONTAINER_OF(at, struct workers_one, list)->post)
-            return true;
-    }
-    return false;
-}
-
 static void on_exit_event(struct watch *watch, uint32_t events)
 {
     struct workers_one *one = CONTAINER_OF(watch, struct workers_one, exit);
@@ -244,7 +245,7 @@ static void on_exit_event(struct watch *watch, uint32_t events)
     dismiss(one);
     if (has_failed(workers) && !workers->is_stopping)
         fail(workers);
-    if (!post && !workers_has_retired(workers))
+    if (!post && !has_retired(workers))
         workers->events->on_retired(workers->owner);
     workers->events->on_adopted(workers->owner);
     if (workers->is_stopping && list_is_empty(&workers->all))

@@ -51,7 +51,6 @@ struct workers_one {
     uint64_t adopted;  /* newest epoch it has acknowledged */
     uint64_t turns;    /* when last looked at, ... */
     uint64_t still_us; /* ... and how long it has been that, in time the keeper was running */
-    void *streams;     /* the owner's to use */
     bool is_ready;
 };
 
@@ -140,9 +139,6 @@ MUST_USE int workers_start(struct workers *workers, struct error *why);
  */
 MUST_USE int workers_renew(struct workers *workers, unsigned count, uint32_t drain_ms,
                            struct error *why);
-
-/* Is there any that was retired and has not ended? */
-bool workers_has_retired(const struct workers *workers);
 
 /* Everybody is to use that table from now on, those that start later too. `fd` becomes ours. */
 void workers_send_table(struct workers *workers, uint64_t epoch, int fd);

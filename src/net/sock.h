@@ -190,12 +190,6 @@ static inline void sock_leave_unwatched(struct sock *sock)
  * anyway. */
 void sock_watch(struct sock *sock);
 
-/* Changes who is told. */
-static inline void sock_set_events(struct sock *sock, const struct sock_events *events)
-{
-    sock->events = events;
-}
-
 /*
  * Sends or queues all of it. Too much queued (SOCK_QUEUE_BYTES_MAX) or a broken connection:
  * on_reset follows. Bytes written after sock_shut() or a failure are thrown away.

@@ -69,25 +69,6 @@ void answer_write_error(struct sock_group *socks, enum table_compat compat, uint
     *body = h1_write_result(&writer);
 }
 
-void answer_send(struct sock_group *socks, struct stream *stream, uint16_t status,
-                 struct view fields, struct view body)
-{
-    size_t capacity = fields.size + ERROR_FRAME_BYTES;
-    char *text = sock_text(socks, capacity);
-    struct stream_head head = {.status = status, .body = {FRAMING_LENGTH, body.size}};
-    struct h1_writer writer;
-
-    assert(text);
-    h1_write_init(&writer, text, capacity);
-    h1_write_status_line(&writer, status, (struct view){NULL, 0});
-    h1_write_bytes(&writer, fields);
-    sock_text_trim(socks, (size_t)(writer.end - writer.at));
-    head.text = h1_write_result(&writer);
-    stream_send_head(stream, &head);
-    stream_send_body(stream, body);
-    stream_send_end(stream, (struct view){NULL, 0});
-}
-
 void answer_send_error(struct sock_group *socks, struct stream *stream, enum table_compat compat,
                        uint16_t status, struct view sentence, struct view request_id)
 {
@@ -97,33 +78,33 @@ void answer_send_error(struct sock_group *socks, struct stream *stream, enum tab
     /* The body is written first and sent last: nothing may take its room meanwhile. */
     sock_text_reserve(socks, ANSWER_BYTES_MAX);
     answer_write_error(socks, compat, status, sentence, request_id, &fields, &body);
-    answer_send(socks, stream, status, fields, body);
+    stream_answer(stream, socks, status, fields, body);
 }
 
 void answer_send_health(struct sock_group *socks, struct stream *stream, enum method method,
                         bool is_draining)
 {
     if (method != METHOD_GET && method != METHOD_HEAD) {
-        answer_send(socks, stream, 405, VIEW("Allow: GET, HEAD\r\n"), (struct view){NULL, 0});
+        stream_answer(stream, socks, 405, VIEW("Allow: GET, HEAD\r\n"), (struct view){NULL, 0});
         return;
     }
     if (is_draining)
-        answer_send(socks, stream, 503, VIEW("Content-Type: text/plain\r\n" RETRY_FIELD),
-                    VIEW("draining"));
+        stream_answer(stream, socks, 503, VIEW("Content-Type: text/plain\r\n" RETRY_FIELD),
+                      VIEW("draining"));
     else
-        answer_send(socks, stream, 200, VIEW("Content-Type: text/plain\r\n"), VIEW("OK"));
+        stream_answer(stream, socks, 200, VIEW("Content-Type: text/plain\r\n"), VIEW("OK"));
 }
 
 void answer_send_options(struct sock_group *socks, struct stream *stream)
 {
-    answer_send(socks, stream, 200, VIEW(ALLOW_FIELD), (struct view){NULL, 0});
+    stream_answer(stream, socks, 200, VIEW(ALLOW_FIELD), (struct view){NULL, 0});
 }
 
 void answer_send_landing(struct sock_group *socks, struct stream *stream, bool wants_html)
 {
     if (wants_html)
-        answer_send(socks, stream, 200, VIEW("Content-Type: text/html; charset=utf-8\r\n"),
-                    VIEW(landing_html));
+        stream_answer(stream, socks, 200, VIEW("Content-Type: text/html; charset=utf-8\r\n"),
+                      VIEW(landing_html));
     else
-        answer_send(socks, stream, 200, VIEW("Content-Type: text/plain\r\n"), VIEW(landing_text));
+        stream_answer(stream, socks, 200, VIEW("Content-Type: text/plain\r\n"), VIEW(landing_text));
 }

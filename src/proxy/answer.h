@@ -17,11 +17,7 @@ void answer_write_error(struct sock_group *socks, enum table_compat compat, uint
                         struct view sentence, struct view request_id, struct view *fields,
                         struct view *body);
 
-/* Sends a whole small answer: status, field lines with CRLF, body; the stream is over with it. */
-void answer_send(struct sock_group *socks, struct stream *stream, uint16_t status,
-                 struct view fields, struct view body);
-
-/* The two together. */
+/* The same, sent: the stream is over with it. */
 void answer_send_error(struct sock_group *socks, struct stream *stream, enum table_compat compat,
                        uint16_t status, struct view sentence, struct view request_id);
 

@@ -156,7 +156,6 @@ static enum exchange_step step_pick(struct exchange *x)
 {
     const struct table_service *service = service_of(x);
     struct pick pick;
-
     bool is_found = service && pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) == 0;
 
     if ((!is_found || pick.rank > 0) && hold_begins(x))

@@ -58,7 +58,6 @@ struct exchange_news {
     bool has_failed;  /* the attempt is over without a whole answer */
     bool has_expired; /* the timer fired */
     bool is_client_gone;
-    bool has_link; /* a stream to the keeper is there */
 };
 
 struct exchange {
@@ -93,10 +92,9 @@ struct exchange {
     struct body_framing body;
     bool asks_upgrade;
     bool wants_html;
-    bool is_root; /* GET / */
+    bool is_root; /* its path is / */
     bool is_link;
     bool is_request_whole;
-    bool has_request_trailers;
     bool holds_body; /* `held` is the body from its first byte on */
     bool is_tunnel;
     bool is_answer_whole; /* of a tunnel: the replica has ended its way */

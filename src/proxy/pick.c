@@ -88,8 +88,9 @@ static const char *state_obstacle(const struct proxy *proxy, unsigned service,
     }
 }
 
-const char *pick_obstacle(const struct proxy *proxy, unsigned service, unsigned member,
-                          uint64_t hash, const struct pick_tried *tried)
+/* What keeps a member from being used, NULL for nothing. */
+static const char *obstacle(const struct proxy *proxy, unsigned service, unsigned member,
+                            uint64_t hash, const struct pick_tried *tried)
 {
     const struct table_replica *replica =
         table_replicas(proxy->table, table_services(proxy->table) + service) + member;
@@ -110,7 +111,7 @@ static bool may_use(void *context, unsigned member)
 {
     const struct search *search = context;
 
-    return !pick_obstacle(search->proxy, search->service, member, search->hash, search->tried);
+    return !obstacle(search->proxy, search->service, member, search->hash, search->tried);
 }
 
 /* Everybody else is warming up, over the bound or ejected: better one of them than nobody. */
@@ -143,7 +144,7 @@ int pick_replica(struct proxy *proxy, unsigned service, uint64_t hash,
     member = balance_owner(image, hash, 0, load);
     if (member == BALANCE_NONE)
         return -ENOENT;
-    pick->why = pick_obstacle(proxy, service, member, hash, tried);
+    pick->why = obstacle(proxy, service, member, hash, tried);
     if (pick->why) {
         member = balance_pick(image, hash, load, may_use, &search, &rank);
         if (member == BALANCE_NONE)

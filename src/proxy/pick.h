@@ -31,7 +31,3 @@ struct pick {
  */
 MUST_USE int pick_replica(struct proxy *proxy, unsigned service, uint64_t hash,
                           const struct pick_tried *tried, struct pick *pick);
-
-/* The same for explanations: what keeps a member from being used, NULL for nothing. */
-const char *pick_obstacle(const struct proxy *proxy, unsigned service, unsigned member,
-                          uint64_t hash, const struct pick_tried *tried);
