@@ -382,6 +382,16 @@ static uint32_t longest_start_ms(const struct config *config)
     return longest;
 }
 
+/* Of the replica of that seat, to those who asked for something else than its health. */
+static uint64_t answered_us(void *owner, uint32_t seat)
+{
+    const struct keeper *keeper = owner;
+    struct outlier_figures figures;
+
+    workers_count_answers(&keeper->workers, seat, &figures);
+    return figures.good_us;
+}
+
 static void init_parts(struct keeper *keeper)
 {
     const struct config *config = keeper->config;
@@ -408,6 +418,7 @@ static void init_parts(struct keeper *keeper)
     listeners_init(&keeper->listeners);
     workers_init(&keeper->workers, &settings);
     supervisor_init(&keeper->supervisor, &keeper->socks, &live_events, keeper);
+    health_group_observe(&keeper->supervisor.health, answered_us, keeper);
     usage_init(&keeper->usage, &keeper->supervisor);
     publish_init(&keeper->publish, &keeper->loop, &keeper->workers, &keeper->supervisor,
                  build_table, keeper, state_number(keeper->state, EPOCH));

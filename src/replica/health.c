@@ -26,6 +26,12 @@ void health_group_init(struct health_group *group, struct sock_group *socks)
     outbound_pool_init(&group->pool, socks, &settings);
 }
 
+void health_group_observe(struct health_group *group, health_answered_fn answered_us, void *owner)
+{
+    group->answered_us = answered_us;
+    group->answered_owner = owner;
+}
+
 void health_group_finish(struct health_group *group)
 {
     outbound_pool_finish(&group->pool);
@@ -110,6 +116,7 @@ static void succeed(struct health *health)
         return;
     }
     health->misses = 0;
+    health->excused = 0;
     health->successes++;
     wait_us(health, health->verdict == HEALTH_DOWN && health->successes < health->settings->rise
                         ? HEALTH_SOON_US
@@ -226,10 +233,26 @@ static void send_probe(struct health *health)
     stream_send_end(stream, VIEW(""));
 }
 
+static bool is_excused(const struct health *health)
+{
+    const struct health_group *group = health->group;
+    uint64_t just_us = timeout_us(health) / HEALTH_JUST_PARTS;
+
+    return group->answered_us && health->verdict == HEALTH_UP &&
+           health->excused < HEALTH_EXCUSED_MAX &&
+           group->answered_us(group->answered_owner, health->where.place) + just_us >=
+               now_of(health);
+}
+
 static void on_timeout(struct health *health, bool is_late)
 {
     stream_reset(health->stream);
     health->stream = NULL;
+    if (!is_late && is_excused(health)) {
+        health->excused++;
+        wait_us(health, HEALTH_SOON_US);
+        return;
+    }
     if (is_late) {
         /* What the replica would have said in time, nobody knows. */
         wait_us(health, HEALTH_READY_US);
@@ -272,6 +295,7 @@ static void begin(struct health *health, const struct outbound_place *where)
     health->started_us = now_of(health);
     health->misses = 0;
     health->successes = 0;
+    health->excused = 0;
     health->why[0] = '\0';
     write_head(health);
 }

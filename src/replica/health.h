@@ -7,7 +7,9 @@
  * make it up again; the probe after the first miss and after the first success comes early.
  *
  * A probe that timed out because this process did not run (stopped, starved) says nothing about
- * the replica and does not count.
+ * the replica and does not count. Nor does one, up to HEALTH_EXCUSED_MAX of them until the next
+ * success, at whose time-out the replica had just answered a request of others: it is slow, which
+ * all on a busy machine are, and to send its share to the next one would make that slower yet.
  */
 #pragma once
 
@@ -22,6 +24,8 @@
 #define HEALTH_SOON_US          UINT64_C(100000)  /* after a first miss or a first success */
 #define HEALTH_READY_TIMEOUT_US UINT64_C(1000000) /* of a readiness probe, at least */
 #define HEALTH_LATE_US          UINT64_C(50000)   /* a time-out told later than that: we slept */
+#define HEALTH_EXCUSED_MAX      3
+#define HEALTH_JUST_PARTS       4 /* "just": in the last of so many parts of the probe's time */
 #define HEALTH_JITTER_PERCENT   10
 #define HEALTH_WHY_BYTES        160
 #define HEALTH_HEAD_BYTES       (HEALTH_PATH_BYTES + ADDRESS_TEXT_BYTES + 128)
@@ -35,9 +39,14 @@ struct health_settings {
     uint32_t start_ms; /* a start that is not ready by then has failed */
 };
 
+/* When the replica at that place last answered a request well, monotonic; 0: not yet. */
+typedef uint64_t (*health_answered_fn)(void *owner, uint32_t place);
+
 /* What all probes of a process share. Owner: the supervisor. */
 struct health_group {
     struct loop *loop;
+    health_answered_fn answered_us; /* NULL: nobody knows */
+    void *answered_owner;
     struct outbound_pool pool;
     uint64_t probes; /* sent since the start */
 };
@@ -61,6 +70,7 @@ struct health {
     uint64_t started_us; /* of the watch */
     uint32_t misses;     /* one after the other */
     uint32_t successes;
+    uint32_t excused; /* since the last success */
     enum health_verdict verdict;
     uint16_t status; /* of the answer that is coming in, 0: none yet */
     bool awaits_ready;
@@ -70,6 +80,9 @@ struct health {
 };
 
 void health_group_init(struct health_group *group, struct sock_group *socks);
+
+/* Who knows what replicas answer to others. */
+void health_group_observe(struct health_group *group, health_answered_fn answered_us, void *owner);
 
 /* All watches are stopped. */
 void health_group_finish(struct health_group *group);

@@ -443,3 +443,36 @@ def test_a_killed_keeper_leaves_traffic_and_health_check_running(start):
     assert roost.get("/home").status == 200
     roost.stop_command()
     wait_until(lambda: not roost.pids(), 10)
+
+
+class Unprobed(RawReplica):
+    """Answers requests at once and, while it is not healthy, probes not at all: it counts those."""
+
+    probes = 0
+
+    def _answer_probe(self, connection):
+        self.probes += not self.is_healthy
+        super()._answer_probe(connection)
+
+
+def probes_until_down(roost, replica):
+    replica.is_healthy = False
+    wait_until(lambda: set(roost.states().values()) == {"down"}, 10, "it is down")
+    return replica.probes
+
+
+def test_a_replica_that_answers_requests_may_miss_more_probes(start):
+    """Two misses make one down of which nothing else is known, a little more one that is busy."""
+    for most in 2, 5:
+        replica = Unprobed()
+        try:
+            text = config_for([replica], interval="300ms").replace("timeout: 2s", "timeout: 200ms")
+            roost = start(config=text)
+            if most == 2:
+                assert probes_until_down(roost, replica) == 2
+                continue
+            with Background(roost.url + "/", connections=4):
+                replica.wait_requests(10)
+                assert 3 <= probes_until_down(roost, replica) <= most
+        finally:
+            replica.end()

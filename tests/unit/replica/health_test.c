@@ -174,6 +174,42 @@ static void one_that_hangs_is_down_after_two_misses_within_1200_ms(void **state)
     }
 }
 
+static uint64_t answered_ago_us;
+
+static uint64_t answered_us(void *owner, uint32_t place)
+{
+    assert_ptr_equal(owner, &health);
+    assert_int_equal(place, 3);
+    return any_now_us - answered_ago_us;
+}
+
+/* From its last word to the verdict down. */
+static uint64_t hang(void)
+{
+    uint64_t hung_us;
+
+    verdict_count = 0;
+    watch();
+    any_answers[PORT] = ANY_SILENT;
+    hung_us = any_now_us;
+    any_pass(3000 * ANY_MS);
+    assert_int_equal(1, verdict_count);
+    assert_int_equal(HEALTH_DOWN, verdicts[0]);
+    health_stop(&health);
+    return verdict_us[0] - hung_us;
+}
+
+static void one_that_answers_others_is_excused_three_times(void **state)
+{
+    (void)state;
+    health_group_observe(&group, answered_us, &health);
+    answered_ago_us = 50 * ANY_MS;
+    /* Three more rounds of 200 ms and the 100 ms before the next. */
+    assert_in_range(hang(), 1400 * ANY_MS, 2100 * ANY_MS);
+    answered_ago_us = 51 * ANY_MS;
+    assert_in_range(hang(), 500 * ANY_MS, 1200 * ANY_MS);
+}
+
 static void a_single_miss_is_forgiven(void **state)
 {
     unsigned before;
@@ -265,6 +301,7 @@ int main(void)
         TEST(an_error_is_not_ready),
         TEST(probes_are_half_a_second_apart_with_jitter),
         TEST(one_that_hangs_is_down_after_two_misses_within_1200_ms),
+        TEST(one_that_answers_others_is_excused_three_times),
         TEST(a_single_miss_is_forgiven),
         TEST(two_successes_make_it_up_again),
         TEST(a_keeper_that_was_stopped_blames_nobody),
