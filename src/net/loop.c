@@ -79,11 +79,20 @@ static int wait_ms(const struct loop *loop, uint64_t most_us)
     return (int)((wait_us + CLOCK_US_PER_MS - 1) / CLOCK_US_PER_MS);
 }
 
+/* Who delivers alone has nothing to gain. */
+static void look_ahead(struct loop *loop, const struct epoll_event *events, int count)
+{
+    if (loop->on_ahead && count > 1)
+        loop->on_ahead(loop->settle_owner, events, count < LOOP_AHEAD_MAX ? count : LOOP_AHEAD_MAX);
+}
+
 static void deliver(struct loop *loop, const struct epoll_event *events, int count)
 {
     for (int i = 0; i < count; i++) {
         struct watch *watch = events[i].data.ptr;
 
+        if (i % LOOP_AHEAD_MAX == 0)
+            look_ahead(loop, events + i, count - i);
         /* Removed earlier in this turn; its memory stays until the turn ends. */
         if (!watch->on_events)
             continue;

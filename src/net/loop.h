@@ -3,6 +3,7 @@
  * this turn, and the disposal of what ended in it.
  *
  * A turn: wait, read the clock once, deliver events, run due timers, run the ready list, dispose.
+ * Before it delivers some events it calls its ahead function, which may see to all of them first.
  * After each callback the loop calls its settle function, so that writes made in it leave together,
  * and before it waits its rest function, so that nothing is kept back any longer.
  * Owner: main of the process.
@@ -19,6 +20,9 @@
 
 /* Most events taken in one turn. */
 #define LOOP_EVENTS_MAX 256
+
+/* So many events are looked at ahead. */
+#define LOOP_AHEAD_MAX 32
 
 struct loop;
 
@@ -41,6 +45,11 @@ struct garbage {
 
 typedef void (*loop_fn)(void *owner);
 
+/* A look at events that are delivered next, at most LOOP_AHEAD_MAX. A watch may be removed already.
+ */
+struct epoll_event;
+typedef void (*loop_ahead_fn)(void *owner, const struct epoll_event *events, int count);
+
 struct loop {
     int epoll_fd;
     bool is_stopping;
@@ -51,8 +60,9 @@ struct loop {
     struct timer_wheel wheel;
     struct list ready;
     struct garbage *garbage;
-    loop_fn on_settle; /* after each callback; may be NULL */
-    loop_fn on_rest;   /* before disposal and before waiting; may be NULL */
+    loop_ahead_fn on_ahead; /* before it delivers them, with settle_owner; may be NULL */
+    loop_fn on_settle;      /* after each callback; may be NULL */
+    loop_fn on_rest;        /* before disposal and before waiting; may be NULL */
     void *settle_owner;
     loop_fn on_turn; /* once a turn, before waiting; may be NULL */
     void *turn_owner;

@@ -12,7 +12,9 @@
 
 #include "base/descriptor.h"
 #include "base/memory.h"
+#include "net/linger.h"
 
+static void receive_ahead(void *owner, const struct epoll_event *events, int count);
 static void on_settle(void *owner);
 static void on_rest(void *owner);
 static void on_sock_events(struct watch *watch, uint32_t events);
@@ -23,8 +25,10 @@ void sock_group_init(struct sock_group *group, struct loop *loop, size_t queued_
     *group = (struct sock_group){.loop = loop, .queued_limit = queued_limit};
     group->receive = memory_allocate(SOCK_RECEIVE_BYTES);
     group->text = memory_allocate(SOCK_TEXT_BYTES);
+    inbox_init(&group->inbox);
     outbox_init(&group->outbox);
     list_init(&group->starved);
+    loop->on_ahead = receive_ahead;
     loop->on_settle = on_settle;
     loop->on_rest = on_rest;
     loop->settle_owner = group;
@@ -32,8 +36,10 @@ void sock_group_init(struct sock_group *group, struct loop *loop, size_t queued_
 
 void sock_group_finish(struct sock_group *group)
 {
+    group->loop->on_ahead = NULL;
     group->loop->on_settle = NULL;
     group->loop->on_rest = NULL;
+    inbox_finish(&group->inbox);
     outbox_finish(&group->outbox);
     free(group->receive);
     free(group->text);
@@ -65,7 +71,7 @@ static void fail(struct sock *sock, int error)
 {
     if (sock->error || sock->is_closed)
         return;
-    sock->error = error ? error : -EIO;
+    sock->error = (int16_t)(error ? error : -EIO);
     list_remove(&sock->ready.list);
     loop_make_ready(sock->group->loop, &sock->ready);
 }
@@ -328,26 +334,42 @@ static void receive_fin(struct sock *sock)
         sock->events->on_fin(sock);
 }
 
-/* One receive. False: there is nothing more to read now. */
-static bool receive_once(struct sock *sock, size_t *received)
+/* The next bytes: those received ahead, or at most *room that the kernel has now. The size, 0 for
+ * the end, or a negative errno; *room gets what was asked for. */
+static ssize_t receive_next(struct sock *sock, size_t *room, char **bytes)
 {
     struct sock_group *group = sock->group;
-    size_t room = receive_room(sock);
     ssize_t size;
 
-    if (room == 0) {
-        if (list_is_empty(&sock->ready.list))
-            list_append(&group->starved, &sock->ready.list);
-        return false;
+    if (sock->ahead) {
+        *room = INBOX_BYTES;
+        *bytes = inbox_bytes(&group->inbox, sock->ahead);
+        return inbox_size(&group->inbox, sock->ahead);
     }
+    *bytes = group->receive;
     group->receives++;
     do
-        size = recv(sock->watch.fd, group->receive, room, 0);
+        size = recv(sock->watch.fd, *bytes, *room, 0);
     while (size < 0 && errno == EINTR);
+    return size < 0 ? -errno : size;
+}
+
+static void free_ahead(struct sock *sock)
+{
+    if (!sock->ahead)
+        return;
+    inbox_free(&sock->group->inbox, sock->ahead);
+    sock->ahead = 0;
+    sock->is_late = false;
+}
+
+/* What a receive gave goes to the owner. False: there is nothing more to read now. */
+static bool deliver(struct sock *sock, ssize_t size, size_t room, char *bytes)
+{
     if (size < 0) {
         sock->is_readable = false;
-        if (errno != EAGAIN)
-            fail(sock, -errno);
+        if (size != -EAGAIN)
+            fail(sock, (int)size);
         return false;
     }
     if (size == 0) {
@@ -356,22 +378,70 @@ static bool receive_once(struct sock *sock, size_t *received)
             receive_fin(sock);
         return false;
     }
-    *received += (size_t)size;
+    sock->gets_little = size < INBOX_BYTES;
     /* A short read is the end for now, unless an event said that the end itself is waiting. */
-    if ((size_t)size < room && !sock->is_hung_up)
+    if ((size_t)size < room && !sock->is_hung_up && !sock->is_late)
         sock->is_readable = false;
-    sock->events->on_bytes(sock, (struct view){group->receive, (size_t)size});
+    sock->events->on_bytes(sock, (struct view){bytes, (size_t)size});
     /* Pieces may lie in the receive buffer: they leave before it is used again. */
-    flush_group(group);
+    flush_group(sock->group);
     return true;
+}
+
+/* One receive. False: there is nothing more to read now. */
+static bool receive_once(struct sock *sock, size_t *received)
+{
+    size_t room = receive_room(sock);
+    ssize_t size;
+    char *bytes;
+    bool goes_on;
+
+    if (room == 0) {
+        if (list_is_empty(&sock->ready.list))
+            list_append(&sock->group->starved, &sock->ready.list);
+        return false;
+    }
+    size = receive_next(sock, &room, &bytes);
+    *received += size > 0 ? (size_t)size : 0;
+    goes_on = deliver(sock, size, room, bytes);
+    free_ahead(sock);
+    return goes_on;
+}
+
+static bool may_receive(const struct sock *sock)
+{
+    return !sock->is_paused && !sock->is_closed && !sock->error && !sock->has_fin;
+}
+
+/* Bytes have come, probably few, and nothing stands before them. */
+static bool is_received_ahead(const struct sock *sock, uint32_t events)
+{
+    return (events & ~(uint32_t)EPOLLOUT) == EPOLLIN && sock->gets_little && !sock->ahead &&
+           !sock->is_connecting && may_receive(sock) && receive_room(sock) >= INBOX_BYTES;
+}
+
+/* What the events before have written leaves now: first all is received, then all is sent. */
+static void receive_ahead(void *owner, const struct epoll_event *events, int count)
+{
+    struct sock_group *group = owner;
+
+    send_all_held(group);
+    for (int i = 0; i < count; i++) {
+        struct watch *watch = events[i].data.ptr;
+        struct sock *sock = CONTAINER_OF(watch, struct sock, watch);
+
+        if (watch->on_events != on_sock_events || !is_received_ahead(sock, events[i].events))
+            continue;
+        sock->ahead = (uint8_t)inbox_receive(&group->inbox, watch->fd);
+        group->receives += sock->ahead != 0;
+    }
 }
 
 static void receive_all(struct sock *sock)
 {
     size_t received = 0;
 
-    while (sock->is_readable && !sock->is_paused && !sock->is_closed && !sock->error &&
-           !sock->has_fin) {
+    while (sock->is_readable && may_receive(sock)) {
         if (received >= SOCK_TURN_BYTES) {
             loop_make_ready(sock->group->loop, &sock->ready);
             return;
@@ -400,6 +470,7 @@ static void receive_rest(struct sock *sock)
 void sock_pause(struct sock *sock)
 {
     sock->is_paused = true;
+    sock->is_late = sock->ahead != 0;
 }
 
 void sock_resume(struct sock *sock)
@@ -446,9 +517,11 @@ static void establish(struct sock *sock)
 /* Whether bytes (or only the end) can be read; *error gets what stands there instead, or 0. */
 static bool has_unread(const struct sock *sock, int *error)
 {
+    ssize_t size = sock->ahead ? inbox_size(&sock->group->inbox, sock->ahead) : 0;
     char byte;
-    ssize_t size = recv(sock->watch.fd, &byte, sizeof(byte), MSG_PEEK);
 
+    if (size <= 0)
+        size = recv(sock->watch.fd, &byte, sizeof(byte), MSG_PEEK);
     *error = size < 0 && errno != EAGAIN ? -errno : 0;
     return size > 0;
 }
@@ -615,7 +688,7 @@ static void on_garbage(struct garbage *garbage)
     sock->destroy(sock);
 }
 
-static void release(struct sock *sock)
+void sock_release(struct sock *sock)
 {
     struct sock_group *group = sock->group;
     size_t before = buffer_size(&sock->queue);
@@ -625,6 +698,7 @@ static void release(struct sock *sock)
         group->piece_count = 0;
     }
     assert(!sock->held);
+    free_ahead(sock);
     sock->is_closed = true;
     timer_stop(&sock->timer);
     ready_cancel(&sock->ready);
@@ -635,44 +709,12 @@ static void release(struct sock *sock)
     loop_dispose(group->loop, &sock->garbage, on_garbage);
 }
 
-/* Closing it will be a RST. */
-static void reset_at_close(struct sock *sock)
+void sock_reset_at_close(struct sock *sock)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
     if (sock->watch.fd >= 0)
         setsockopt(sock->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-}
-
-/* While it lingers a sock is its own owner. */
-static void on_linger_bytes(struct sock *sock, struct view bytes)
-{
-    if (!sock->is_shut)
-        return;
-    sock->linger_bytes += (uint32_t)bytes.size;
-    if (sock->linger_bytes > SOCK_LINGER_BYTES)
-        release(sock);
-}
-
-static void on_linger_fin(struct sock *sock)
-{
-    if (buffer_size(&sock->queue) == 0)
-        release(sock);
-}
-
-static void on_linger_drained(struct sock *sock)
-{
-    if (sock->has_fin)
-        release(sock);
-    else
-        loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);
-}
-
-static void on_linger_reset(struct sock *sock, int error)
-{
-    (void)error;
-    reset_at_close(sock);
-    release(sock);
 }
 
 size_t sock_owed(const struct sock *sock)
@@ -684,31 +726,6 @@ size_t sock_owed(const struct sock *sock)
     return buffer_size(&sock->queue) + (size_t)unacknowledged;
 }
 
-static void on_linger_expiry(struct sock *sock)
-{
-    size_t before = sock->linger_owed;
-
-    if (!buffer_size(&sock->queue)) {
-        release(sock);
-        return;
-    }
-    sock->linger_owed = (uint32_t)sock_owed(sock);
-    if (sock->linger_owed < before && ++sock->linger_rounds < SOCK_LINGER_ROUNDS) {
-        loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);
-        return;
-    }
-    reset_at_close(sock);
-    release(sock);
-}
-
-static const struct sock_events linger_events = {
-    .on_bytes = on_linger_bytes,
-    .on_fin = on_linger_fin,
-    .on_drained = on_linger_drained,
-    .on_reset = on_linger_reset,
-    .on_deadline = on_linger_expiry,
-};
-
 void sock_close(struct sock *sock, bool lingers, sock_fn destroy)
 {
     assert(!sock->destroy);
@@ -717,16 +734,14 @@ void sock_close(struct sock *sock, bool lingers, sock_fn destroy)
     sock_flush(sock);
     /* Bytes of ours were lost: no FIN may say that this was all. */
     if (sock->error)
-        reset_at_close(sock);
+        sock_reset_at_close(sock);
     if (sock->is_closed || sock->error || (!lingers && !buffer_size(&sock->queue)) ||
         (sock->has_fin && !buffer_size(&sock->queue))) {
-        release(sock);
+        sock_release(sock);
         return;
     }
     sock_watch(sock);
-    sock->events = &linger_events;
-    sock->linger_owed = (uint32_t)sock_owed(sock);
-    loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);
+    linger_begin(sock);
     sock_resume(sock);
 }
 
@@ -735,7 +750,7 @@ void sock_abort(struct sock *sock, sock_fn destroy)
     assert(!sock->destroy);
     /* Written in an earlier callback: it would have gone then. */
     send_held(sock);
-    reset_at_close(sock);
+    sock_reset_at_close(sock);
     sock->destroy = destroy;
-    release(sock);
+    sock_release(sock);
 }

@@ -21,6 +21,7 @@
 
 #include "base/buffer.h"
 #include "net/address.h"
+#include "net/inbox.h"
 #include "net/loop.h"
 #include "net/outbox.h"
 
@@ -71,6 +72,7 @@ struct sock_group {
     struct sock *gathering; /* whose pieces these are */
     struct iovec pieces[SOCK_GATHER_MAX];
     int piece_count;
+    struct inbox inbox;   /* received ahead */
     struct outbox outbox; /* small writes of this turn */
     size_t queued_bytes;  /* of all socks together */
     size_t queued_limit;  /* most of them: then only those are received from who feed nobody slow */
@@ -96,9 +98,10 @@ struct sock {
     uint32_t receive_max;
     uint32_t linger_bytes;
     uint32_t linger_owed; /* bytes not yet at the other side when its last round began */
-    int error;            /* negative errno waiting to be told, or 0 */
+    int16_t error;        /* negative errno waiting to be told, or 0 */
     uint8_t linger_rounds;
-    uint8_t held; /* its write that waits for the end of the turn; 0: none */
+    uint8_t held;  /* its write that waits for the end of the turn; 0: none */
+    uint8_t ahead; /* what was received ahead and not yet delivered; 0: nothing */
     bool is_connecting : 1;
     bool is_registered : 1;
     bool is_unwatched : 1;     /* adopted, and not yet registered */
@@ -113,6 +116,8 @@ struct sock {
     bool is_write_broken : 1; /* a write found the error: there may be bytes before it */
     bool is_reset_told : 1;
     bool is_closed : 1;
+    bool is_late : 1;     /* what was received ahead waits behind a pause: more may have come */
+    bool gets_little : 1; /* its last receive would have fitted into the inbox */
 };
 
 /* Are there as many bytes queued as may be? */
@@ -270,3 +275,8 @@ static inline uint64_t sock_sent_now(struct sock *sock)
     sock_flush(sock);
     return sock_sent(sock);
 }
+
+/* For net/linger: a close from here on is a RST; and the end itself, after which only destroy() is
+ * called. */
+void sock_reset_at_close(struct sock *sock);
+void sock_release(struct sock *sock);
