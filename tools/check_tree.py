@@ -24,7 +24,9 @@ LAYERS = {
     "control": 5,
     "load": 5,
     "ring": 5,
+    "sample": 5,
     "api": 6,
+    "ctl": 6,
     "experiment": 6,
     "cli": 7,
 }

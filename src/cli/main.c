@@ -6,15 +6,15 @@
 #include "base/attribute.h"
 #include "base/word.h"
 #include "cli/check.h"
-#include "cli/ctl.h"
 #include "cli/dockhand.h"
-#include "cli/replica.h"
 #include "cli/serve.h"
 #include "cli/stop.h"
 #include "cli/worker.h"
+#include "ctl/ctl.h"
 #include "experiment/experiment.h"
 #include "load/load.h"
 #include "ring/ring.h"
+#include "sample/replica.h"
 
 struct word {
     const char *name;

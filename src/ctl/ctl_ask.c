@@ -1,4 +1,4 @@
-#include "cli/ctl_ask.h"
+#include "ctl/ctl_ask.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "cli/sha1.h"
+#include "sample/sha1.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,5 +57,5 @@ int main(void)
         cmocka_unit_test(lengths_around_a_block_are_right),
     };
 
-    return cmocka_run_group_tests_name("cli/sha1", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("sample/sha1", tests, NULL, NULL);
 }

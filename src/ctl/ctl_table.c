@@ -1,4 +1,4 @@
-#include "cli/ctl_table.h"
+#include "ctl/ctl_table.h"
 
 #include <stdarg.h>
 #include <stdbool.h>

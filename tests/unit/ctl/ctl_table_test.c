@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "cli/ctl_table.h"
+#include "ctl/ctl_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,5 +106,5 @@ int main(void)
         cmocka_unit_test(a_cell_that_is_too_long_is_cut),
     };
 
-    return cmocka_run_group_tests_name("cli/ctl_table", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("ctl/ctl_table", tests, NULL, NULL);
 }

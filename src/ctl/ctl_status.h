@@ -1,6 +1,6 @@
 /* `roost ctl status`: the node as it is; --watch: again each second. */
 #pragma once
 
-#include "cli/ctl.h"
+#include "ctl/ctl.h"
 
 int ctl_status(struct ctl *ctl);

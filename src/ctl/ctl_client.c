@@ -1,4 +1,4 @@
-#include "cli/ctl_client.h"
+#include "ctl/ctl_client.h"
 
 #include <errno.h>
 #include <stdio.h>

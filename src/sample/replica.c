@@ -1,4 +1,4 @@
-#include "cli/replica.h"
+#include "sample/replica.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/word.h"
-#include "cli/replica_server.h"
 #include "net/listener.h"
 #include "net/signals.h"
+#include "sample/replica_server.h"
 
 #define PORT       5000
 #define ADDRESS    "127.0.0.1"

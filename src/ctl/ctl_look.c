@@ -1,12 +1,12 @@
-#include "cli/ctl_look.h"
+#include "ctl/ctl_look.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/word.h"
-#include "cli/ctl_ask.h"
-#include "cli/ctl_table.h"
+#include "ctl/ctl_ask.h"
+#include "ctl/ctl_table.h"
 
 static void print_line(const char *title, const json_t *value)
 {

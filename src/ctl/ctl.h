@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli/ctl_client.h"
+#include "ctl/ctl_client.h"
 
 /* Names after a verb. */
 #define CTL_NAMES_MAX 1000

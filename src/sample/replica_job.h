@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "cli/replica_server.h"
+#include "sample/replica_server.h"
 
 /* What a block of /bytes holds. */
 #define REPLICA_JOB_BLOCK_BYTES (256 * 1024)

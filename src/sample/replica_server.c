@@ -1,13 +1,13 @@
-#include "cli/replica_server.h"
+#include "sample/replica_server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/escape.h"
 #include "base/memory.h"
-#include "cli/replica_job.h"
-#include "cli/websocket.h"
 #include "http/h1_write.h"
+#include "sample/replica_job.h"
+#include "sample/websocket.h"
 
 #define JSON_FIELDS "Content-Type: application/json\r\n"
 #define TEXT_FIELDS "Content-Type: text/plain; charset=utf-8\r\n"

@@ -1,12 +1,12 @@
-#include "cli/ctl_status.h"
+#include "ctl/ctl_status.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/word.h"
-#include "cli/ctl_ask.h"
-#include "cli/ctl_table.h"
+#include "ctl/ctl_ask.h"
+#include "ctl/ctl_table.h"
 
 #define WATCH_S      1
 #define PERCENT      100.0

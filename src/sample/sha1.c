@@ -1,4 +1,4 @@
-#include "cli/sha1.h"
+#include "sample/sha1.h"
 
 #define BLOCK_BYTES 64
 

@@ -1,4 +1,4 @@
-#include "cli/replica_job.h"
+#include "sample/replica_job.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "cli/websocket.h"
 #include "http/h1_write.h"
+#include "sample/websocket.h"
 
 /* Of a head that a job writes. */
 #define HEAD_BYTES 256

@@ -1,7 +1,7 @@
 /* The verbs that change a pool, and the one that prices a change. Each returns an exit status. */
 #pragma once
 
-#include "cli/ctl.h"
+#include "ctl/ctl.h"
 
 int ctl_pool_add(struct ctl *ctl);
 int ctl_pool_remove(struct ctl *ctl);

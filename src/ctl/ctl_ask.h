@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-#include "cli/ctl.h"
+#include "ctl/ctl.h"
 
 /*
  * The path of the service's replicas, of one of them where `name` is not NULL, with `rest` behind

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "cli/ctl.h"
+#include "ctl/ctl.h"
 
 /* Fills in address, host and token of `client`. -errno with a sentence. */
 MUST_USE int ctl_find(const struct ctl_options *options, struct ctl_client *client,

@@ -1,4 +1,4 @@
-#include "cli/ctl.h"
+#include "ctl/ctl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,12 +7,12 @@
 
 #include "base/memory.h"
 #include "base/word.h"
-#include "cli/ctl_events.h"
-#include "cli/ctl_find.h"
-#include "cli/ctl_look.h"
-#include "cli/ctl_pool.h"
-#include "cli/ctl_status.h"
 #include "control/crew.h"
+#include "ctl/ctl_events.h"
+#include "ctl/ctl_find.h"
+#include "ctl/ctl_look.h"
+#include "ctl/ctl_pool.h"
+#include "ctl/ctl_status.h"
 
 struct verb {
     const char *name;

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "cli/websocket.h"
+#include "sample/websocket.h"
 
 #include <string.h>
 
@@ -144,5 +144,5 @@ int main(void)
         cmocka_unit_test(our_headers_have_the_shortest_length),
     };
 
-    return cmocka_run_group_tests_name("cli/websocket", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("sample/websocket", tests, NULL, NULL);
 }

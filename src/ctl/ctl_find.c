@@ -1,4 +1,4 @@
-#include "cli/ctl_find.h"
+#include "ctl/ctl_find.h"
 
 #include <errno.h>
 #include <netdb.h>

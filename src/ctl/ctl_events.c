@@ -1,4 +1,4 @@
-#include "cli/ctl_events.h"
+#include "ctl/ctl_events.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/word.h"
-#include "cli/ctl_ask.h"
-#include "cli/ctl_find.h"
+#include "ctl/ctl_ask.h"
+#include "ctl/ctl_find.h"
 
 #define ALL_LAST        "/v1/events?last=4096&follow=false"
 #define SOME_LAST       "/v1/events?last=20"

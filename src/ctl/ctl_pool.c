@@ -1,4 +1,4 @@
-#include "cli/ctl_pool.h"
+#include "ctl/ctl_pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,8 +6,8 @@
 
 #include "balance/balance.h"
 #include "base/word.h"
-#include "cli/ctl_ask.h"
-#include "cli/ctl_table.h"
+#include "ctl/ctl_ask.h"
+#include "ctl/ctl_table.h"
 
 #define PERCENT 100.0
 

@@ -1,8 +1,8 @@
-#include "cli/websocket.h"
+#include "sample/websocket.h"
 
 #include <string.h>
 
-#include "cli/sha1.h"
+#include "sample/sha1.h"
 
 /* RFC 6455 1.3. */
 #define MAGIC "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
