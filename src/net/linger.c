@@ -58,7 +58,7 @@ static const struct sock_events linger_events = {
 
 void linger_begin(struct sock *sock)
 {
-    sock_set_events(sock, &linger_events);
+    sock->events = &linger_events;
     sock->linger_owed = (uint32_t)sock_owed(sock);
     loop_start_timer(sock->group->loop, &sock->timer, SOCK_LINGER_US);
 }
