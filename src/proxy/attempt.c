@@ -2,12 +2,11 @@
 
 bool attempt_may_follow(const struct exchange *x)
 {
-    const struct table *table = x->proxy->table;
+    const struct table_service *service = exchange_service(x);
 
-    if (!x->client || x->is_link || x->service >= table->service_count || !x->holds_body)
+    if (!x->client || !service || !x->holds_body)
         return false;
-    if (x->attempts >= table_services(table)[x->service].rules.attempts ||
-        x->tried.count >= PICK_TRIED_MAX)
+    if (x->attempts >= service->rules.attempts || x->tried.count >= PICK_TRIED_MAX)
         return false;
     /* A replica that began to answer has done something: it is not asked twice. */
     if (x->failure == STREAM_BAD)

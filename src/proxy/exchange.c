@@ -1,11 +1,8 @@
 #include "proxy/exchange.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "conn/shed.h"
 #include "proxy/answer.h"
 #include "proxy/attempt.h"
@@ -13,49 +10,18 @@
 #include "proxy/compat.h"
 #include "proxy/forward.h"
 #include "proxy/hold.h"
+#include "proxy/patience.h"
 #include "proxy/prepare.h"
 #include "proxy/record.h"
+#include "proxy/relay.h"
 #include "proxy/route.h"
-
-#define MS_PER_S 1000
 
 static const struct stream_events client_events;
 static const struct stream_events outbound_events;
 
-static const struct table_service *service_of(const struct exchange *x)
-{
-    return x->service < x->proxy->table->service_count
-               ? table_services(x->proxy->table) + x->service
-               : NULL;
-}
-
 static enum table_compat compat_of(const struct exchange *x)
 {
     return (enum table_compat)x->proxy->table->settings.compat;
-}
-
-/* ---- the timer: from here on the next news must come within so long ---- */
-
-static void await_news(struct exchange *x, uint32_t within_ms)
-{
-    loop_start_timer(x->proxy->loop, &x->timer, within_ms * CLOCK_US_PER_MS);
-}
-
-/* A whole request waits for its answer, anything else for the next bytes. Where a replica is at
- * work on it, only the first half of that time begins here: at its end is_still_taken() watches. */
-static void await_progress(struct exchange *x)
-{
-    const struct table_service *service = service_of(x);
-    bool is_whole = x->is_request_whole && !x->has_answer_head;
-    uint32_t patience_ms = PROXY_LINK_TIMEOUT_MS;
-
-    x->is_watched = false;
-    if (!x->is_link && !service)
-        return;
-    if (!x->is_link)
-        patience_ms = is_whole ? service->rules.response_ms : service->rules.idle_ms;
-    x->watch_ms = is_whole || !x->outbound ? 0 : patience_ms / 2;
-    await_news(x, patience_ms - x->watch_ms);
 }
 
 static void on_expiry(struct timer *timer)
@@ -128,7 +94,7 @@ static enum exchange_step step_route(struct exchange *x)
 
 static enum exchange_step step_key(struct exchange *x)
 {
-    const struct table_service *service = service_of(x);
+    const struct table_service *service = exchange_service(x);
 
     proxy_earn_retry(x->proxy, service);
     body_limit_held(x, service->rules.retry_body_bytes);
@@ -137,7 +103,7 @@ static enum exchange_step step_key(struct exchange *x)
 
 static enum exchange_step step_read(struct exchange *x)
 {
-    const struct table_service *service = service_of(x);
+    const struct table_service *service = exchange_service(x);
 
     if (x->news.is_client_gone)
         return EXCHANGE_FINISH;
@@ -154,7 +120,7 @@ static enum exchange_step step_read(struct exchange *x)
 
 static enum exchange_step step_pick(struct exchange *x)
 {
-    const struct table_service *service = service_of(x);
+    const struct table_service *service = exchange_service(x);
     struct pick pick;
     bool is_found = service && pick_replica(x->proxy, x->service, x->hash, &x->tried, &pick) == 0;
 
@@ -201,7 +167,7 @@ static enum exchange_step step_link(struct exchange *x)
         return refuse(x, 503, "too many calls wait for the control plane");
     list_append(&proxy->waiting_for_link, &x->waiting);
     proxy->waiting_count++;
-    await_news(x, PROXY_LINK_TIMEOUT_MS);
+    patience_give(x, PROXY_LINK_TIMEOUT_MS);
     if (proxy->link_streams < PROXY_LINK_STREAMS_MAX) {
         proxy->link_streams++;
         proxy->want_stream(proxy);
@@ -211,7 +177,7 @@ static enum exchange_step step_link(struct exchange *x)
 
 static void place_of(const struct exchange *x, struct outbound_place *place)
 {
-    const struct table_service *service = service_of(x);
+    const struct table_service *service = exchange_service(x);
     const struct proxy_seat *seat = &x->proxy->seats[x->seat];
 
     if (x->is_link) {
@@ -257,9 +223,8 @@ static void count_attempt(struct exchange *x)
 
 static enum exchange_step step_connect(struct exchange *x)
 {
-    const struct table_service *service = service_of(x);
-    uint32_t connect_ms =
-        service && !x->is_link ? service->rules.connect_ms : PROXY_LINK_TIMEOUT_MS;
+    const struct table_service *service = exchange_service(x);
+    uint32_t connect_ms = service ? service->rules.connect_ms : PROXY_LINK_TIMEOUT_MS;
     struct outbound_place place;
     int result;
 
@@ -278,7 +243,7 @@ static enum exchange_step step_connect(struct exchange *x)
             proxy_skip_seat(x->proxy, x->seat);
         return EXCHANGE_RETRY;
     }
-    await_progress(x);
+    patience_renew(x);
     send_request(x);
     return EXCHANGE_AWAIT;
 }
@@ -293,62 +258,18 @@ static void drop_outbound(struct exchange *x)
     x->outbound = NULL;
 }
 
-/* So much must be taken while we watch: limits.min-rate, or anything at all. */
-static size_t watched_bytes_min(const struct exchange *x)
-{
-    uint64_t bytes = (uint64_t)x->proxy->table->settings.pace * x->watch_ms / MS_PER_S;
-
-    return bytes ? (size_t)bytes : 1;
-}
-
-/*
- * Half of the time is over, or all of it, and nothing moved: does whoever bytes are queued for take
- * any? The kernel tells us late that there is room (a slow reader of a large buffer takes minutes
- * for that), but it knows what was acknowledged.
- */
-static bool is_still_taken(struct exchange *x, struct stream *to)
-{
-    bool is_queued = stream_queued(to) > 0;
-    size_t before = x->owed;
-
-    x->owed = stream_owed(to);
-    if (!x->is_watched) {
-        x->is_watched = true;
-        await_news(x, x->watch_ms);
-        return true;
-    }
-    if (!is_queued || x->owed + watched_bytes_min(x) > before)
-        return false;
-    await_progress(x);
-    return true;
-}
-
 static enum exchange_step give_up_waiting(struct exchange *x)
 {
     /* A client that sends nothing is its inbound's business, a replica that takes nothing ours. */
-    if (!x->is_request_whole && is_still_taken(x, x->outbound))
+    if (!x->is_request_whole && patience_is_earned(x, x->outbound))
         return EXCHANGE_AWAIT;
     if (!x->is_request_whole && stream_queued(x->outbound) == 0) {
-        await_progress(x);
+        patience_renew(x);
         return EXCHANGE_AWAIT;
     }
     record_end_attempt(x, false);
     drop_outbound(x);
     return refuse(x, 504, "the replica did not answer in time");
-}
-
-static void pass_interim(struct exchange *x)
-{
-    const struct head *head = x->news.interim;
-    size_t bytes = forward_answer_bytes(head);
-    char *text = sock_text(x->proxy->socks, bytes);
-    const struct forward_answer nothing = {.replica = {NULL, 0}};
-    struct h1_writer writer;
-
-    h1_write_init(&writer, text, bytes);
-    forward_answer_head(&writer, head, &nothing);
-    sock_text_trim(x->proxy->socks, (size_t)(writer.end - writer.at));
-    stream_send_interim(x->client, h1_write_result(&writer));
 }
 
 static enum exchange_step step_await(struct exchange *x)
@@ -359,8 +280,8 @@ static enum exchange_step step_await(struct exchange *x)
         return EXCHANGE_FINISH;
     }
     if (x->news.interim) {
-        pass_interim(x);
-        await_progress(x);
+        relay_interim(x);
+        patience_renew(x);
         return EXCHANGE_AWAIT;
     }
     if (x->news.answer)
@@ -396,7 +317,7 @@ static enum exchange_step step_retry(struct exchange *x)
         return EXCHANGE_PICK;
     }
     if (attempt_awaits_verdict(x)) {
-        await_news(x, ATTEMPT_VERDICT_MS);
+        patience_give(x, ATTEMPT_VERDICT_MS);
         return EXCHANGE_RETRY;
     }
     if (!x->was_sent)
@@ -409,34 +330,6 @@ static enum exchange_step step_retry(struct exchange *x)
 }
 
 /* ---- relay ---- */
-
-static void pass_answer_head(struct exchange *x, const struct head *head)
-{
-    const struct table_service *service = service_of(x);
-    bool exposes = service && service->rules.exposes_replica && !x->is_link;
-    struct forward_answer given = {.replica = {NULL, 0}};
-    size_t bytes = forward_answer_bytes(head) + x->request_id.size;
-    char *text = sock_text(x->proxy->socks, bytes);
-    struct stream_head out = {.body = head->body, .status = head->status};
-    struct h1_writer writer;
-
-    if (exposes)
-        given = (struct forward_answer){.replica = view_of(x->replica),
-                                        .request_id = x->request_id,
-                                        .is_held = x->held_us > 0,
-                                        .held_ms = x->held_us / CLOCK_US_PER_MS};
-    h1_write_init(&writer, text, bytes);
-    forward_answer_head(&writer, head, &given);
-    assert(!writer.is_full);
-    sock_text_trim(x->proxy->socks, (size_t)(writer.end - writer.at));
-    out.text = h1_write_result(&writer);
-    stream_send_head(x->client, &out);
-    x->has_answer_head = true;
-    x->is_tunnel = head->body.kind == FRAMING_TUNNEL;
-    /* The request's own end is behind us: from here on it is the tunnel's. */
-    if (x->is_tunnel)
-        x->is_request_whole = false;
-}
 
 static void begin_answer(struct exchange *x)
 {
@@ -453,24 +346,8 @@ static void begin_answer(struct exchange *x)
     if (compat_replaces(x, head))
         compat_answer(x);
     else
-        pass_answer_head(x, head);
-    await_progress(x);
-}
-
-static void send_answer_end(struct exchange *x)
-{
-    size_t bytes = forward_trailers_bytes(x->news.trailers, x->news.trailer_count);
-    struct view trailers = {NULL, 0};
-
-    if (bytes) {
-        struct h1_writer writer;
-        char *text = sock_text(x->proxy->socks, bytes);
-
-        h1_write_init(&writer, text, bytes);
-        forward_trailers(&writer, x->news.trailers, x->news.trailer_count);
-        trailers = h1_write_result(&writer);
-    }
-    stream_send_end(x->client, trailers);
+        relay_head(x, head);
+    patience_renew(x);
 }
 
 static enum exchange_step end_exchange(struct exchange *x)
@@ -496,7 +373,7 @@ static enum exchange_step end_answer(struct exchange *x)
     if (x->is_tunnel)
         return end_tunnel_way(x);
     if (x->client)
-        send_answer_end(x);
+        relay_end(x);
     return end_exchange(x);
 }
 
@@ -518,7 +395,7 @@ static enum exchange_step give_up_relaying(struct exchange *x)
     bool is_client_slow = x->client && stream_queued(x->client) > 0;
 
     x->news.has_expired = false;
-    if (is_still_taken(x, is_client_slow ? x->client : x->outbound))
+    if (patience_is_earned(x, is_client_slow ? x->client : x->outbound))
         return EXCHANGE_RELAY;
     x->failure_text =
         is_client_slow ? "the client took nothing for too long" : "nothing moved for too long";
@@ -534,7 +411,7 @@ static enum exchange_step step_relay(struct exchange *x)
     if (x->news.body.size) {
         if (!body_pass_answer(x))
             return cut_off(x, true);
-        await_progress(x);
+        patience_renew(x);
     }
     if (x->news.has_ended)
         return end_answer(x);
@@ -602,7 +479,7 @@ static void on_client_body(struct stream *stream, struct view bytes)
 
     body_take_request(x, bytes);
     if (x->step != EXCHANGE_HOLD)
-        await_progress(x);
+        patience_renew(x);
     if (x->step == EXCHANGE_READ)
         exchange_run(x);
 }
@@ -615,7 +492,7 @@ static void on_client_end(struct stream *stream, const struct field *trailers, u
     x->whole_us = x->proxy->loop->now_us;
     body_end_request(x, trailers, count);
     if (x->step == EXCHANGE_AWAIT)
-        await_progress(x);
+        patience_renew(x);
     if (x->step == EXCHANGE_READ || (x->is_tunnel && x->is_answer_whole))
         exchange_run(x);
 }

@@ -149,6 +149,14 @@ struct exchange {
     uint64_t first_byte_us; /* 0: none came */
 };
 
+/* Where it goes, in the table in force; NULL: to the keeper, or the service is there no more. */
+static inline const struct table_service *exchange_service(const struct exchange *x)
+{
+    return x->is_link || x->service >= x->proxy->table->service_count
+               ? NULL
+               : table_services(x->proxy->table) + x->service;
+}
+
 /* A request has come: `head` is valid during this call. The stream is answered, now or later. */
 void exchange_begin(struct proxy *proxy, struct stream *stream, const struct head *head,
                     const struct exchange_client *from);

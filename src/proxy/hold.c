@@ -12,13 +12,6 @@ enum outlook {
     OUTLOOK_RETURNS, /* it is being healed */
 };
 
-static const struct table_service *service_of(const struct exchange *x)
-{
-    return x->is_link || x->service >= x->proxy->table->service_count
-               ? NULL
-               : table_services(x->proxy->table) + x->service;
-}
-
 static const struct table_replica *owner_of(const struct exchange *x,
                                             const struct table_service *service)
 {
@@ -121,7 +114,7 @@ static void start_timer(struct exchange *x, const struct table_service *service,
 
 bool hold_begins(struct exchange *x)
 {
-    const struct table_service *service = service_of(x);
+    const struct table_service *service = exchange_service(x);
     struct proxy *proxy = x->proxy;
     const struct table_replica *owner;
     enum outlook outlook;
@@ -149,7 +142,7 @@ bool hold_begins(struct exchange *x)
 
 bool hold_goes_on(struct exchange *x)
 {
-    const struct table_service *service = service_of(x);
+    const struct table_service *service = exchange_service(x);
     const struct table_replica *owner;
     enum outlook outlook;
 
@@ -198,7 +191,7 @@ void hold_end(struct exchange *x)
 
 const char *hold_why(const struct exchange *x, unsigned rank, const char *why)
 {
-    const struct table_service *service = service_of(x);
+    const struct table_service *service = exchange_service(x);
 
     if (!x->held_us || !service)
         return why;
