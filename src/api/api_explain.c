@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "config/config_key.h"
 #include "control/keeper.h"
+#include "control/workers_count.h"
 
 #define HASH_BYTES       17
 #define SOURCE_BYTES_MAX 256
@@ -61,7 +62,7 @@ static void count_load(struct question *question)
     question->in_flight = memory_allocate((count + 1) * sizeof(*question->in_flight));
     for (unsigned i = 0; i < count; i++) {
         question->in_flight[i] =
-            workers_in_flight(&question->keeper->workers, replica_at(question, i)->seat);
+            workers_count_in_flight(&question->keeper->workers, replica_at(question, i)->seat);
         question->load.total += question->in_flight[i];
     }
     question->load.in_flight = question->in_flight;

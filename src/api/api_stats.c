@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "control/keeper.h"
+#include "control/workers_count.h"
 
 #define MEDIAN_PERMILLE 500
 #define TAIL_PERMILLE   990

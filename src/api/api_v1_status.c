@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "config/config_key.h"
 #include "control/keeper.h"
+#include "control/workers_count.h"
 
 #define KEY_BYTES_MAX 256
 

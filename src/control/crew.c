@@ -10,6 +10,7 @@
 #include "control/crew_call.h"
 #include "control/crew_follow.h"
 #include "control/picture.h"
+#include "control/workers_count.h"
 #include "replica/driver_static_name.h"
 
 /* Between SIGTERM and SIGKILL. */

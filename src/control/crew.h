@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "control/counts.h"
 #include "control/handoff.h"
+#include "control/outlier.h"
 #include "control/publish.h"
 #include "control/state.h"
 #include "control/workers.h"

@@ -17,6 +17,7 @@
 #include "control/live.h"
 #include "control/recruit.h"
 #include "control/signpost.h"
+#include "control/workers_count.h"
 #include "proxy/access_log.h"
 
 /* What the control port and the links together may queue. */

@@ -1,6 +1,7 @@
 #include "control/live.h"
 
 #include "control/keeper.h"
+#include "control/workers_count.h"
 
 enum seat_state live_seat_state(enum replica_state state)
 {
@@ -82,7 +83,7 @@ static bool is_idle(void *owner, const struct replica *replica)
 {
     const struct keeper *keeper = owner;
 
-    return workers_in_flight(&keeper->workers, replica->seat) == 0;
+    return workers_count_in_flight(&keeper->workers, replica->seat) == 0;
 }
 
 static void on_gone(void *owner, struct replica *replica)

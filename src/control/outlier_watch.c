@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "control/keeper.h"
 #include "control/live.h"
+#include "control/workers_count.h"
 
 /* Two of the states that replica_state_name() does not know. */
 #define EJECTED   "ejected"

@@ -1,6 +1,7 @@
 #include "control/tick.h"
 
 #include "base/clock.h"
+#include "control/workers_count.h"
 
 static bool asks_for_load(const struct config_balance *balance)
 {
@@ -33,7 +34,7 @@ static bool look_at(struct tick *tick, const struct replica *replica, uint64_t *
     struct state_seat *seat = &tick->states->seats[replica->seat];
 
     if (tick->counts_load) {
-        uint32_t in_flight = workers_in_flight(tick->workers, replica->seat);
+        uint32_t in_flight = workers_count_in_flight(tick->workers, replica->seat);
 
         SEGMENTS_SET(seat->in_flight, in_flight);
         *total += in_flight;

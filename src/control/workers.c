@@ -75,31 +75,7 @@ void workers_finish(struct workers *workers)
     workers->count = 0;
 }
 
-/* ---- a worker's process ---- */
-
-/* In the child: only what a worker is to have, then `roost worker`. */
-static void become_worker(int link_fd)
-{
-    char name[] = "roost";
-    char word[] = "worker";
-    char *arguments[] = {name, word, NULL};
-    sigset_t none;
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    /* Out of the terminal's reach: what interrupts the keeper lets the workers finish. */
-    setsid();
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (null >= 0)
-        dup2(null, STDIN_FILENO);
-    if (link_fd == LINK_WORKER_FD)
-        fcntl(link_fd, F_SETFD, 0);
-    if (link_fd != LINK_WORKER_FD && dup2(link_fd, LINK_WORKER_FD) < 0)
-        _exit(126);
-    close_range(LINK_WORKER_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
-    execv("/proc/self/exe", arguments);
-    _exit(127);
-}
+/* ---- one is gone ---- */
 
 static void destroy_one(struct garbage *garbage)
 {
@@ -252,6 +228,8 @@ static void on_exit_event(struct watch *watch, uint32_t events)
         workers->events->on_gone(workers->owner);
 }
 
+/* ---- one is there ---- */
+
 static void check_ready(struct workers *workers)
 {
     if ((workers->was_ready && !workers->former) || workers->is_stopping)
@@ -306,6 +284,8 @@ static void on_closed(struct link *link)
         kill(one->pid, SIGKILL);
 }
 
+/* ---- starting one ---- */
+
 static int hand_over(struct workers_one *one, int handover_fd, int counts_fd)
 {
     const struct workers *workers = one->workers;
@@ -339,6 +319,30 @@ static int hand_over(struct workers_one *one, int handover_fd, int counts_fd)
     return result;
 }
 
+/* In the child: only what a worker is to have, then `roost worker`. */
+static void become_worker(int link_fd)
+{
+    char name[] = "roost";
+    char word[] = "worker";
+    char *arguments[] = {name, word, NULL};
+    sigset_t none;
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    /* Out of the terminal's reach: what interrupts the keeper lets the workers finish. */
+    setsid();
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (null >= 0)
+        dup2(null, STDIN_FILENO);
+    if (link_fd == LINK_WORKER_FD)
+        fcntl(link_fd, F_SETFD, 0);
+    if (link_fd != LINK_WORKER_FD && dup2(link_fd, LINK_WORKER_FD) < 0)
+        _exit(126);
+    close_range(LINK_WORKER_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+    execv("/proc/self/exe", arguments);
+    _exit(127);
+}
+
 /* The process itself. Both ends of the link are the callee's. */
 static int launch(struct workers_one *one, int ends[2], struct error *why)
 {
@@ -368,8 +372,8 @@ static int launch(struct workers_one *one, int ends[2], struct error *why)
     return result;
 }
 
-/* Starts the worker and gives it everything; on failure nothing of it is left but what on_exit
- * clears away. */
+/* Starts the worker and gives it everything; on failure nothing of it is left but what
+ * on_exit_event() clears away. */
 static int employ(struct workers_one *one, struct error *why)
 {
     struct workers *workers = one->workers;
@@ -538,13 +542,15 @@ uint64_t workers_adopted(const struct workers *workers)
     return least;
 }
 
+/* ---- is it stuck? ---- */
+
 /* It does not turn: it is aborted, so that it can be seen where it was, and if that is not heard
  * either (it may be stopped) ended by force. */
-static void end_stuck(struct workers_one *one, uint64_t step_us)
+static void end_stuck(struct workers_one *one)
 {
     if (one->still_us < WORKERS_STUCK_US)
         return;
-    if (one->still_us < WORKERS_STUCK_US + step_us) {
+    if (one->still_us < WORKERS_STUCK_US + WATCHDOG_US) {
         log_event(LOG_ERROR, "worker.stuck", LOG_NUMBER("worker", one->number),
                   LOG_NUMBER("pid", one->pid));
         kill(one->pid, SIGABRT);
@@ -555,7 +561,7 @@ static void end_stuck(struct workers_one *one, uint64_t step_us)
 }
 
 /* The keeper's own pauses do not count: a look is one step, however late it comes. */
-static void look_at(struct workers_one *one, uint64_t step_us)
+static void look_at(struct workers_one *one)
 {
     uint64_t turns = SEGMENTS_READ(one->counts->turns);
 
@@ -567,22 +573,21 @@ static void look_at(struct workers_one *one, uint64_t step_us)
     }
     /* Perhaps it only has nothing to do: then this gives it something. */
     (void)!link_send(&one->link, LINK_LOOK, 0, -1);
-    one->still_us += step_us;
-    end_stuck(one, step_us);
+    one->still_us += WATCHDOG_US;
+    end_stuck(one);
 }
 
 static void look_after(struct timer *timer)
 {
     struct workers *workers = CONTAINER_OF(timer, struct workers, watchdog);
-    uint64_t step_us = WATCHDOG_US;
 
     LIST_FOR_EACH (at, &workers->all) {
-        look_at(CONTAINER_OF(at, struct workers_one, list), step_us);
+        look_at(CONTAINER_OF(at, struct workers_one, list));
     }
     loop_start_timer(workers->loop, timer, WATCHDOG_US);
 }
 
-/* ---- the end ---- */
+/* ---- the end of all ---- */
 
 static void stop_posts(struct workers *workers)
 {
@@ -610,92 +615,4 @@ void workers_kill(struct workers *workers)
         kill(CONTAINER_OF(at, struct workers_one, list)->pid, SIGKILL);
     }
     stop_posts(workers);
-}
-
-/* ---- what they counted ---- */
-
-struct counts_total workers_count_total(const struct workers *workers)
-{
-    struct counts_total sum = workers->gone->total;
-
-    LIST_FOR_EACH (at, &workers->all) {
-        const struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
-
-        if (one->counts)
-            counts_add_total(&sum, one->counts);
-    }
-    return sum;
-}
-
-void workers_count_seat(const struct workers *workers, uint32_t seat, struct counts_seat *sum)
-{
-    *sum = workers->gone->seats[seat];
-    LIST_FOR_EACH (at, &workers->all) {
-        const struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
-
-        if (one->counts)
-            counts_add_seat(sum, one->counts, seat);
-    }
-}
-
-/* A run is read before the sum that contains it: what comes between is left out of the run. */
-static void take_newest_good(struct outlier_figures *figures, const struct count_seat *seat)
-{
-    uint64_t good_us = SEGMENTS_READ(seat->good_us);
-
-    if (good_us < figures->good_us)
-        return;
-    figures->good_us = good_us;
-    figures->bad_run = SEGMENTS_READ(seat->bad_run);
-}
-
-void workers_count_answers(const struct workers *workers, uint32_t seat,
-                           struct outlier_figures *figures)
-{
-    const struct counts_seat *gone = &workers->gone->seats[seat];
-
-    figures->good_us = 0;
-    figures->bad_run = 0;
-    LIST_FOR_EACH (at, &workers->all) {
-        const struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
-
-        if (one->counts)
-            take_newest_good(figures, &one->counts->seats[seat]);
-    }
-    figures->bad = gone->bad;
-    figures->good = gone->good;
-    figures->failures = gone->failures;
-    LIST_FOR_EACH (at, &workers->all) {
-        const struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
-
-        if (!one->counts)
-            continue;
-        figures->bad += SEGMENTS_READ(one->counts->seats[seat].bad);
-        figures->good += SEGMENTS_READ(one->counts->seats[seat].good);
-        figures->failures += SEGMENTS_READ(one->counts->seats[seat].failures);
-    }
-}
-
-void workers_count_waits(const struct workers *workers, uint32_t seat, uint64_t wait[COUNT_BUCKETS])
-{
-    memset(wait, 0, COUNT_BUCKETS * sizeof(*wait));
-    LIST_FOR_EACH (at, &workers->all) {
-        const struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
-
-        for (unsigned i = 0; one->counts && i < COUNT_BUCKETS; i++)
-            wait[i] += SEGMENTS_READ(one->counts->seats[seat].wait[i]);
-    }
-}
-
-uint32_t workers_in_flight(const struct workers *workers, uint32_t seat)
-{
-    uint32_t sum = 0;
-
-    LIST_FOR_EACH (at, &workers->all) {
-        const struct workers_one *one = CONTAINER_OF(at, struct workers_one, list);
-
-        if (one->counts)
-            sum += SEGMENTS_READ(one->counts->seats[seat].in_flight);
-    }
-    return sum;
 }

@@ -14,7 +14,6 @@
 #include "control/counts.h"
 #include "control/folder.h"
 #include "control/listeners.h"
-#include "control/outlier.h"
 #include "net/loop.h"
 #include "proxy/guests.h"
 #include "proxy/link.h"
@@ -157,18 +156,3 @@ void workers_drain(struct workers *workers, uint32_t within_ms);
 
 /* They end now. */
 void workers_kill(struct workers *workers);
-
-/* Sums over the living and the gone. */
-struct counts_total workers_count_total(const struct workers *workers);
-void workers_count_seat(const struct workers *workers, uint32_t seat, struct counts_seat *sum);
-
-/* What replicas are judged by: the same, but for figures->wait, which is untouched and ... */
-void workers_count_answers(const struct workers *workers, uint32_t seat,
-                           struct outlier_figures *figures);
-
-/* ... summed here, over the living alone. */
-void workers_count_waits(const struct workers *workers, uint32_t seat,
-                         uint64_t wait[COUNT_BUCKETS]);
-
-/* Requests in flight to a seat now. */
-uint32_t workers_in_flight(const struct workers *workers, uint32_t seat);
