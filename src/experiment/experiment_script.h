@@ -1,4 +1,4 @@
-/* tools/plot_experiments.py, put into the program when it is built (src/cli/meson.build). */
+/* tools/plot_experiments.py, put into the program when it is built (src/experiment/meson.build). */
 #pragma once
 
 #include <stddef.h>
