@@ -6,6 +6,7 @@
 #include "balance/image.h"
 #include "balance/slot_hrw.h"
 #include "balance/slot_settle.h"
+#include "balance/slot_trial.h"
 #include "base/memory.h"
 
 struct balance_builder {
@@ -30,8 +31,8 @@ int balance_builder_create(const struct balance_options *options, struct balance
     made->scheme = scheme_find(made->input.options.scheme);
     digest_secret(made->input.options.key, made->input.secret);
     if (made->scheme == &slot_hrw_scheme)
-        made->table =
-            slot_table_create(slot_hrw_bits(made->input.options.slots), made->input.secret);
+        made->table = slot_table_create(slot_hrw_bits(made->input.options.slots), SLOT_KEPT,
+                                        made->input.secret);
     answer = balance_builder_set(made, NULL, 0, why);
     if (answer < 0)
         goto fail;
@@ -116,7 +117,6 @@ static int try_table(struct balance_builder *builder, struct error *why)
 {
     const struct roster *roster = builder->input.roster;
     struct slot_difference difference = slot_table_compare(builder->table, roster);
-    uint32_t cap = builder->input.options.cap;
     int answer;
 
     if (difference.other && !slot_table_is_few(builder->table, difference))
@@ -124,14 +124,7 @@ static int try_table(struct balance_builder *builder, struct error *why)
     answer = slot_hrw_prepare(&builder->input, &builder->spare, why);
     if (answer < 0)
         return answer;
-    if (difference.other == 0) {
-        slot_settle_without(builder->table, roster, cap, image_table(builder->spare));
-        return 0;
-    }
-    slot_table_begin_trial(builder->table);
-    slot_table_set(builder->table, roster);
-    slot_settle(builder->table, cap, image_table(builder->spare));
-    slot_table_end_trial(builder->table);
+    slot_trial(builder->table, roster, builder->input.options.cap, image_table(builder->spare));
     return 0;
 }
 

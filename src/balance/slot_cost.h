@@ -64,9 +64,11 @@ static inline uint64_t slot_cost_bound(uint64_t cost)
     return cost + (cost >> 20) + 2;
 }
 
+#define SLOT_COST_BOUND_SHIFT 22 /* from a hash to a cost at weight 1 */
+
 /* Whether the pair may cost no more than what `bound` was made of: without branch or logarithm,
  * true for all that do and for few that do not. */
 static inline bool slot_cost_may_beat(uint64_t h, uint64_t bound, uint32_t weight)
 {
-    return (h >> 22) <= bound * weight;
+    return h >> SLOT_COST_BOUND_SHIFT <= bound * weight;
 }

@@ -55,7 +55,7 @@ static int slot_hrw_build(const struct scheme_input *input, struct balance_image
                           struct error *why)
 {
     struct slot_table *table =
-        slot_table_create(slot_hrw_bits(input->options.slots), input->secret);
+        slot_table_create(slot_hrw_bits(input->options.slots), BALANCE_RANKS, input->secret);
     int answer;
 
     slot_table_set(table, input->roster);

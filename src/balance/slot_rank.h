@@ -1,12 +1,12 @@
 /*
- * The four cheapest members of each slot of a slot_table: all anew, or what one changed member
- * changes. Order of members: by cost, a tie by `low` of the name's hash.
+ * The cheapest members of each slot of a slot_table: all anew, or what one changed member changes.
+ * Order of members: by cost, a tie by `low` of the name's hash.
  */
 #pragma once
 
 #include "balance/slot_table.h"
 
-/* Finds them all. Places are used without a gap and in the order of `low`. */
+/* Finds them all. Places are used without a gap. */
 void slot_rank_all(struct slot_table *table);
 
 /* The member of `place` had the weight `before` (0: was not there) and has another now (0: is

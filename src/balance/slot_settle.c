@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "balance/slot_cost.h"
+#include "balance/slot_list.h"
 #include "base/memory.h"
 
 #define RANKS BALANCE_RANKS
@@ -27,34 +28,37 @@ static inline uint64_t translate(const uint16_t *indexes, uint64_t word)
            (uint64_t)indexes[word >> 32 & 0xffff] << 32 | (uint64_t)indexes[word >> 48] << 48;
 }
 
-/* The cheapest member that has room. There is one: the caps sum to the slots at least. */
-static uint16_t find_room(const struct slot_table *table, uint32_t slot, const uint32_t *room)
+unsigned slot_settle_find(const struct slot_table *table, uint32_t slot, const uint32_t *room,
+                          uint64_t *cost)
 {
-    uint64_t best_cost = SLOT_COST_NONE;
     uint64_t best_low = UINT64_MAX;
-    uint16_t best = BALANCE_NONE;
+    unsigned best = BALANCE_NONE;
 
+    *cost = SLOT_COST_NONE;
     for (uint32_t i = 0; i < table->places; i++) {
         const struct balance_entry *member = &table->members[i];
         uint64_t h = slot_cost_pair(table->hashes[slot], member->low, member->high);
-        uint64_t cost;
+        uint64_t own;
 
-        if (room[i] == 0 || !slot_cost_may_beat(h, slot_cost_bound(best_cost), member->weight))
+        if (room[i] == 0 || !slot_cost_may_beat(h, slot_cost_bound(*cost), member->weight))
             continue;
-        cost = slot_cost(h, member->inverse);
-        if (cost > best_cost || (cost == best_cost && member->low >= best_low))
+        own = slot_cost(h, member->inverse);
+        if (own > *cost || (own == *cost && member->low >= best_low))
             continue;
-        best_cost = cost;
+        *cost = own;
         best_low = member->low;
-        best = (uint16_t)i;
+        best = i;
     }
     return best;
 }
 
-/* The cheapest is full: the word with the first that is not in front. */
+/* The cheapest is full: the word with the first that is not in front. There is one: the caps sum
+ * to the slots at least. */
 static uint64_t settle_full(const struct slot_table *table, uint32_t slot, const uint32_t *room)
 {
-    uint64_t word = table->ranks[slot];
+    const uint16_t *list = table->lists + (size_t)slot * SLOT_KEPT;
+    uint64_t word = slot_list_ranks(table, slot);
+    uint64_t cost;
 
     for (unsigned i = 1; i < RANKS; i++) {
         uint64_t place = word >> (16 * i) & 0xffff;
@@ -64,7 +68,11 @@ static uint64_t settle_full(const struct slot_table *table, uint32_t slot, const
         if (place != BALANCE_NONE && room[place])
             return (word & above) | (word & below) << 16 | place;
     }
-    return word << 16 | find_room(table, slot, room);
+    for (unsigned i = RANKS; i < SLOT_KEPT && list[i] != BALANCE_NONE; i++) {
+        if (room[list[i]])
+            return word << 16 | list[i];
+    }
+    return word << 16 | slot_settle_find(table, slot, room, &cost);
 }
 
 /* All slots in order, each of `room` taking what it may. */
@@ -72,7 +80,7 @@ static void settle(const struct slot_table *table, uint32_t *room, const uint16_
                    uint64_t *words)
 {
     for (uint32_t slot = 0; slot < table->slots; slot++) {
-        uint64_t word = table->ranks[slot];
+        uint64_t word = slot_list_ranks(table, slot);
 
         if (UNLIKELY(room[word & 0xffff] == 0))
             word = settle_full(table, slot, room);
@@ -87,7 +95,7 @@ void slot_settle(const struct slot_table *table, uint32_t cap, uint64_t *words)
 
     if (cap == BALANCE_CAP_OFF || table->active == 0) {
         for (uint32_t slot = 0; slot < table->slots; slot++)
-            words[slot] = translate(table->indexes, table->ranks[slot]);
+            words[slot] = translate(table->indexes, slot_list_ranks(table, slot));
         return;
     }
     room = memory_allocate(table->places * sizeof(*room));
@@ -96,31 +104,5 @@ void slot_settle(const struct slot_table *table, uint32_t cap, uint64_t *words)
             room[i] = slot_settle_cap(table->slots, cap, &table->members[i], table->weights);
     }
     settle(table, room, table->indexes, words);
-    free(room);
-}
-
-void slot_settle_without(const struct slot_table *table, const struct roster *roster, uint32_t cap,
-                         uint64_t *words)
-{
-    uint32_t *room = memory_allocate((table->places + 1) * sizeof(*room));
-    uint16_t *indexes = memory_allocate((BALANCE_NONE + 1) * sizeof(*indexes));
-
-    memset(indexes, 0xff, (BALANCE_NONE + 1) * sizeof(*indexes));
-    for (uint32_t i = 0; i < table->places; i++) {
-        const struct balance_entry *member = &table->members[i];
-        unsigned index = member->weight ? roster_find(roster, member->low) : BALANCE_NONE;
-
-        if (index == BALANCE_NONE || roster->entries[index].weight == 0)
-            continue;
-        indexes[i] = (uint16_t)index;
-        room[i] = cap == BALANCE_CAP_OFF
-                      ? table->slots
-                      : slot_settle_cap(table->slots, cap, member, roster->weights);
-    }
-    if (roster->active)
-        settle(table, room, indexes, words);
-    else
-        memset(words, 0xff, table->slots * sizeof(*words));
-    free(indexes);
     free(room);
 }

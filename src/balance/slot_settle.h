@@ -19,9 +19,7 @@ uint32_t slot_settle_cap(uint32_t slots, uint32_t cap, const struct balance_entr
  */
 void slot_settle(const struct slot_table *table, uint32_t cap, uint64_t *words);
 
-/*
- * The same as if the members that `roster` lacks were gone from the table, which it leaves as it
- * is. Ids are indexes in `roster`, and of each word only the owner's is right.
- */
-void slot_settle_without(const struct slot_table *table, const struct roster *roster, uint32_t cap,
-                         uint64_t *words);
+/* The place of the slot's cheapest member of which there is `room`, by place, and its cost; or
+ * BALANCE_NONE. */
+unsigned slot_settle_find(const struct slot_table *table, uint32_t slot, const uint32_t *room,
+                          uint64_t *cost);

@@ -1,43 +1,48 @@
 /*
- * The working state behind slot-hrw: for every slot the four cheapest members, cheapest first. One
- * changed member touches only the slots where it is or comes among the four; the result is the
- * same as a full build, whatever the way to it. slot_rank.h finds the four, slot_settle.h says who
- * owns what.
+ * The working state behind slot-hrw: for every slot a list of the cheapest members, cheapest first,
+ * with codes of their costs. One changed member touches only the lists where it is or comes in; the
+ * four that are published are the same as after a full build, whatever the way to them. slot_rank.h
+ * keeps the lists, slot_settle.h says who owns what.
  * Owner: whoever called slot_table_create().
  */
 #pragma once
 
 #include "balance/roster.h"
 
+/* Members a list has room for: more than are published, so that when some go it need not be filled
+ * again at once. */
+#define SLOT_KEPT 8
+
+struct slot_rival;
+
 /*
  * Members are numbered by their place: stable as long as a member is there, unlike its index in
  * whatever list it was given in.
  */
-struct slot_undo;
-struct slot_note;
-
 struct slot_table {
     unsigned bits;
     uint32_t slots;
-    uint64_t *hashes;              /* by slot: its hash */
-    uint64_t *ranks;               /* by slot: four places of 16 bits, the cheapest lowest */
-    uint64_t *lasts;               /* by slot: cost of the fourth, SLOT_COST_NONE without one */
+    unsigned kept;    /* members that a list is filled with */
+    uint64_t *hashes; /* by slot: its hash */
+    uint16_t *lists;  /* by slot: SLOT_KEPT places, the cheapest first; BALANCE_NONE past the end */
+    int32_t *codes;   /* of their costs: see slot_list.h */
+    uint64_t *reaches; /* by slot: nobody who costs less is missing in the list. SLOT_COST_NONE
+                        * where it has all members */
     struct balance_entry *members; /* by place; a free place is all zeros */
     uint32_t places;               /* that were ever used */
     uint32_t capacity;
     uint32_t active; /* members there are */
     uint64_t weights;
-    bool is_even;            /* all weights are the same */
-    uint16_t *indexes;       /* by place: the index in the last roster; [NONE] is NONE */
-    uint16_t *sifted;        /* room for `capacity` places while a slot's are sifted */
-    uint64_t *sifted_pairs;  /* and for their pairs' hashes */
-    struct slot_undo *undo;  /* during a trial, else NULL */
-    struct slot_note *notes; /* what a trial changed, kept for the next */
-    size_t notes_capacity;
+    uint64_t likely; /* a cost that `kept` members are likely within; 0 before the first set */
+    struct slot_rival *rivals; /* those active, as slot_fill.h wants them */
+    uint16_t *indexes;         /* by place: the index in the last roster; [NONE] is NONE */
+    uint16_t *sifted;          /* room for `capacity` of them while a slot's are sifted */
 };
 
-/* For 2^bits slots; empty. */
-struct slot_table *slot_table_create(unsigned bits, const uint8_t secret[BALANCE_SECRET_BYTES]);
+/* For 2^bits slots; empty. Lists are filled with `kept` members: SLOT_KEPT for one that will be
+ * changed, BALANCE_RANKS for one that will be settled once: it has no codes and no reaches. */
+struct slot_table *slot_table_create(unsigned bits, unsigned kept,
+                                     const uint8_t secret[BALANCE_SECRET_BYTES]);
 
 /* NULL is harmless. */
 void slot_table_destroy(struct slot_table *table);
@@ -57,13 +62,3 @@ struct slot_difference slot_table_compare(const struct slot_table *table,
 
 /* Whether so few changes are done by increments. */
 bool slot_table_is_few(const struct slot_table *table, struct slot_difference difference);
-
-/*
- * A trial: between the two, one slot_table_set() with few changes; the second takes it back, at
- * the cost of the slots it changed.
- */
-void slot_table_begin_trial(struct slot_table *table);
-void slot_table_end_trial(struct slot_table *table);
-
-/* Notes what a slot was, during a trial. */
-void slot_table_note(struct slot_table *table, uint32_t slot);

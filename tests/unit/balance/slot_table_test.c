@@ -4,6 +4,7 @@
 #include "balance/slot_cost.h"
 #include "balance/slot_settle.h"
 #include "balance/slot_table.h"
+#include "balance/slot_trial.h"
 
 #define MEMBERS_MAX 40
 #define BITS        8
@@ -118,7 +119,8 @@ static void a_full_build_is_the_ranking_said_plainly(void **state)
     (void)state;
     random_seed(3);
     for (unsigned i = 0; i < tool_times(200, 3000); i++) {
-        struct slot_table *table = slot_table_create(BITS, secret);
+        struct slot_table *table =
+            slot_table_create(BITS, i % 2 ? BALANCE_RANKS : SLOT_KEPT, secret);
         uint32_t cap = cap_kinds[random_below(ARRAY_SIZE(cap_kinds))];
         size_t count = draw_members(members, weight_kinds[i % ARRAY_SIZE(weight_kinds)]);
         struct roster roster = take(members, count);
@@ -161,6 +163,19 @@ static size_t change_members(struct balance_member *members, size_t count, uint3
     return count;
 }
 
+/* The owners that a table as it stands foretells for other members are those they then have. */
+static void assert_foretold(const struct slot_table *table, const struct roster *roster,
+                            uint32_t cap)
+{
+    static uint64_t words[SLOTS];
+    static uint64_t expected[SLOTS];
+
+    slot_trial(table, roster, cap, words);
+    settle_plainly(roster, cap, expected);
+    for (uint32_t slot = 0; slot < SLOTS; slot++)
+        assert_int_equal(words[slot] & 0xffff, expected[slot] & 0xffff);
+}
+
 static void any_history_ends_where_a_full_build_does(void **state)
 {
     struct balance_member members[MEMBERS_MAX + 1];
@@ -170,16 +185,19 @@ static void any_history_ends_where_a_full_build_does(void **state)
     (void)state;
     random_seed(4);
     for (unsigned i = 0; i < tool_times(60, 600); i++) {
-        struct slot_table *table = slot_table_create(BITS, secret);
+        struct slot_table *table = slot_table_create(BITS, SLOT_KEPT, secret);
         uint32_t weights = weight_kinds[i % ARRAY_SIZE(weight_kinds)];
         size_t count = draw_members(members, weights);
 
         for (unsigned step = 0; step < 60; step++) {
             struct roster roster = take(members, count);
+            uint32_t cap = cap_kinds[random_below(ARRAY_SIZE(cap_kinds))];
 
+            if (step)
+                assert_foretold(table, &roster, cap);
             slot_table_set(table, &roster);
-            slot_settle(table, BALANCE_CAP_DEFAULT, words);
-            settle_plainly(&roster, BALANCE_CAP_DEFAULT, expected);
+            slot_settle(table, cap, words);
+            settle_plainly(&roster, cap, expected);
             assert_memory_equal(words, expected, sizeof(words));
             roster_finish(&roster);
             for (uint64_t more = random_below(4); more < 4; more++)
@@ -218,13 +236,15 @@ static void ties_are_settled_by_the_name_however_one_came_there(void **state)
     (void)state;
     random_seed(5);
     for (unsigned i = 0; i < tool_times(40, 400); i++) {
-        struct slot_table *table = slot_table_create(BITS, secret);
+        struct slot_table *table = slot_table_create(BITS, SLOT_KEPT, secret);
         size_t count = draw_members(members, i % 3);
 
         for (unsigned step = 0; step < 40; step++) {
             struct roster roster = take(members, count);
 
             make_ties(&roster);
+            if (step)
+                assert_foretold(table, &roster, BALANCE_CAP_DEFAULT);
             slot_table_set(table, &roster);
             slot_settle(table, BALANCE_CAP_DEFAULT, words);
             settle_plainly(&roster, BALANCE_CAP_DEFAULT, expected);
