@@ -236,6 +236,19 @@ void sock_text_trim(struct sock_group *group, size_t unused)
     group->text_bytes -= unused;
 }
 
+/* What continues the piece before it, in memory too, is one with it. */
+static void add_piece(struct sock_group *group, struct view bytes)
+{
+    struct iovec *next = &group->pieces[group->piece_count];
+
+    if (group->piece_count && (char *)next[-1].iov_base + next[-1].iov_len == bytes.data) {
+        next[-1].iov_len += bytes.size;
+        return;
+    }
+    *next = (struct iovec){(void *)bytes.data, bytes.size};
+    group->piece_count++;
+}
+
 void sock_write(struct sock *sock, struct view bytes)
 {
     struct sock_group *group = sock->group;
@@ -256,7 +269,7 @@ void sock_write(struct sock *sock, struct view bytes)
         return;
     }
     group->gathering = sock;
-    group->pieces[group->piece_count++] = (struct iovec){(void *)bytes.data, bytes.size};
+    add_piece(group, bytes);
 }
 
 void sock_group_settle(struct sock_group *group)

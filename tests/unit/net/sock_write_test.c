@@ -86,16 +86,37 @@ static void what_was_received_leaves_before_the_next_receive(void **state)
 static void more_pieces_than_a_send_takes_stay_in_order(void **state)
 {
     enum { PIECES = 3 * SOCK_GATHER_MAX + 5 };
+    char copies[2][PIECES];
     struct end end;
     uint64_t at = 0;
 
     (void)state;
     open_pair(&end);
-    for (size_t i = 0; i < PIECES; i++)
-        sock_write(&end.sock, (struct view){stream(PIECES).data + i, 1});
+    for (size_t i = 0; i < PIECES; i++) {
+        char *piece = &copies[i % 2][i];
+
+        *piece = stream(PIECES).data[i];
+        sock_write(&end.sock, (struct view){piece, 1});
+    }
     loop_turn(&loop, 0);
     assert_int_equal(group.sends, 4);
     assert_int_equal(drain_other(end.other, &at, PIECES + 1), PIECES);
+    close_end(&end);
+}
+
+static void pieces_that_lie_side_by_side_are_one(void **state)
+{
+    struct end end;
+    uint64_t at = 0;
+
+    (void)state;
+    open_pair(&end);
+    for (size_t i = 0; i < 3 * SOCK_GATHER_MAX; i++)
+        sock_write(&end.sock, (struct view){stream(1000).data + i, 1});
+    assert_int_equal(group.piece_count, 1);
+    loop_turn(&loop, 0);
+    assert_int_equal(group.sends, 1);
+    assert_int_equal(drain_other(end.other, &at, 1000), 3 * SOCK_GATHER_MAX);
     close_end(&end);
 }
 
@@ -413,6 +434,7 @@ int main(void)
         TEST(small_requests_cost_one_receive_and_one_send),
         TEST(what_was_received_leaves_before_the_next_receive),
         TEST(more_pieces_than_a_send_takes_stay_in_order),
+        TEST(pieces_that_lie_side_by_side_are_one),
         TEST(two_socks_written_in_turns_keep_their_order),
         TEST(what_the_kernel_does_not_take_is_queued_and_drains_once),
         TEST(a_queue_beyond_its_limit_resets_later_and_once),
