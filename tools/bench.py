@@ -42,10 +42,10 @@ NO_FLOOR = USUAL[1:]
 
 
 class Fixture:
-    """`only`: who takes part. `fillers`: client and replicas are too slow to keep a balancer busy,
-    and one that sleeps between two requests pays for its wake-ups, the quicker it is the more. So
-    many processes that only spin share its core then; what waits meanwhile keeps it busy in the
-    time that is left to it."""
+    """`only`: who takes part. `fillers`: so many processes that only spin share the balancer's core,
+    for what client and replicas are too slow to keep it busy with: one that sleeps between two
+    requests pays for its wake-ups too, the quicker it is the more. What waits meanwhile keeps it
+    busy in the time that is left to it. Such a fixture stands beside the same without fillers."""
 
     def __init__(
         self, title, replicas=3, workers=1, memory=False, fillers=0, only=USUAL, **client
@@ -66,7 +66,9 @@ FIXTURES = {
     "get-64k": Fixture("GET 64 KiB", bytes=65536),
     "get-1m": Fixture("GET 1 MiB", bytes=1048576, connections=16),
     "post-16k": Fixture("POST 16 KiB", post=16384),
-    "close": Fixture("a new connection for each request", fillers=4, closes=1),
+    "post-16k-shared": Fixture("POST 16 KiB, core shared", fillers=4, post=16384),
+    "close": Fixture("a new connection for each request", closes=1),
+    "close-shared": Fixture("a new connection, core shared", fillers=4, closes=1),
     "idle-2000": Fixture("64 active and 2,000 idle connections", idle=2000),
     "rate-10k": Fixture("10,000 requests/s, fixed", rate=10000),
     "connections-100": Fixture("100 connections", connections=100),

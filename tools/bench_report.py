@@ -214,10 +214,11 @@ def report(fixtures, results, peers, place, rounds, seconds):
         "interrupts included, while it is kept busy on a core of its own; client and replicas share "
         "the others, and every answer's length and content is checked. Absolute times drift with "
         "the machine: the ratios, taken within each round, are what counts. All figures are medians. "
-        "`floor` is `bench/forward.c`, which copies bytes and understands nothing. With a "
-        "new connection for each request client and replicas could not keep a balancer busy: there four "
-        "processes that only spin share its core, and what waits meanwhile keeps it busy in the time "
-        "that is left to it.\n",
+        "`floor` is `bench/forward.c`, which copies bytes and understands nothing. With a new "
+        "connection for each request, and with bodies to send, client and replicas cannot always keep "
+        "a balancer busy (column busy), and one that sleeps in between pays for its wake-ups too. "
+        "*Core shared*: the same with four processes that only spin beside the balancer; what waits "
+        "meanwhile keeps it busy in the fifth of its core that is left to it.\n",
         caution(fixtures, results),
         cost_table(fixtures, results, peers),
         special_table(results),
