@@ -1,8 +1,9 @@
 /*
  * What placement costs: for every scheme at 3, 10, 100 and 1,000 replicas the look-up with and
- * without its hash, a full build, one change, a plan, memory; beside what others publish.
+ * without its hash, a full build, one change, a plan, memory; beside what others publish. Then what
+ * a change of the default scheme costs with weights, at the worst of its replicas.
  *
- * usage: balance_bench [--json]
+ * usage: balance_bench [--json | --changes]
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #define BUILD_TIME_MS 200
 #define MEMBERS_MAX   1001
 #define ROUNDS        60
+#define WEIGHT_ROUNDS 12
 
 struct result {
     double lookup_ns;  /* hash and owner, keys independent */
@@ -33,8 +35,18 @@ struct result {
     double table_kib; /* what a look-up may touch */
 };
 
+/* A change of one replica: the worst over who it is, of each the least of many times. */
+struct change {
+    double come_ms;
+    double go_ms;
+    double weight_ms; /* the dearer of up and down, by one or tenfold */
+    double plan_ms;   /* the dearest of the three, priced and not done */
+    double run_ms;    /* the dearest of all going one after the other */
+};
+
 static char names[MEMBERS_MAX][24];
 static struct balance_member members[MEMBERS_MAX];
+static struct balance_member changed[MEMBERS_MAX];
 static char keys[KEYS][KEY_BYTES];
 static volatile uint64_t sink;
 
@@ -193,6 +205,131 @@ static void print_row(const char *scheme, uint32_t slots, size_t count, const st
     fflush(stdout);
 }
 
+static double time_set(struct balance_builder *builder, const struct balance_member *list,
+                       size_t count)
+{
+    struct error why;
+    double start = now_ms();
+
+    stop_if(balance_builder_set(builder, list, count, &why), &why);
+    return now_ms() - start;
+}
+
+static double time_plan(struct balance_builder *builder, const struct balance_member *list,
+                        size_t count)
+{
+    struct balance_plan plan;
+    struct error why;
+    double start = now_ms();
+
+    stop_if(balance_builder_plan(builder, list, count, &plan, &why), &why);
+    start = now_ms() - start;
+    balance_plan_finish(&plan);
+    return start;
+}
+
+static double greater(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* One of `count` goes, comes again, and weighs something else. */
+static void measure_change(struct balance_builder *builder, size_t count, size_t who,
+                           struct change *worst)
+{
+    struct change least = {0};
+    double plans[3] = {0};
+
+    for (unsigned i = 0; i < WEIGHT_ROUNDS; i++) {
+        uint32_t weight = members[who].weight;
+        double up;
+
+        memcpy(changed, members, count * sizeof(*members));
+        changed[who] = changed[count - 1];
+        plans[0] = lesser(plans[0], time_plan(builder, changed, count - 1));
+        least.go_ms = lesser(least.go_ms, time_set(builder, changed, count - 1));
+        plans[1] = lesser(plans[1], time_plan(builder, members, count));
+        least.come_ms = lesser(least.come_ms, time_set(builder, members, count));
+        memcpy(changed, members, count * sizeof(*members));
+        changed[who].weight = i % 2 ? weight * 10 : weight + 1;
+        plans[2] = lesser(plans[2], time_plan(builder, changed, count));
+        up = time_set(builder, changed, count);
+        least.weight_ms = lesser(least.weight_ms, greater(up, time_set(builder, members, count)));
+    }
+    worst->go_ms = greater(worst->go_ms, least.go_ms);
+    worst->come_ms = greater(worst->come_ms, least.come_ms);
+    worst->weight_ms = greater(worst->weight_ms, least.weight_ms);
+    for (unsigned i = 0; i < ARRAY_SIZE(plans); i++)
+        worst->plan_ms = greater(worst->plan_ms, plans[i]);
+}
+
+/* All but one go, one after the other. */
+static void measure_run(struct balance_builder *builder, size_t count, struct change *worst)
+{
+    static double least[MEMBERS_MAX];
+
+    memset(least, 0, sizeof(least));
+    for (unsigned i = 0; i < WEIGHT_ROUNDS; i++) {
+        time_set(builder, NULL, 0);
+        time_set(builder, members, count);
+        for (size_t left = count - 1; left > 0; left--)
+            least[left] = lesser(least[left], time_set(builder, members, left));
+    }
+    for (size_t left = count - 1; left > 0; left--)
+        worst->run_ms = greater(worst->run_ms, least[left]);
+}
+
+/* Weights of all kinds; the heaviest, the lightest, and some others change. */
+static void print_changes(uint32_t slots, const char *weights, size_t count)
+{
+    struct balance_options options = BALANCE_OPTIONS;
+    struct balance_builder *builder;
+    struct change worst = {0};
+    size_t heaviest = 0;
+    size_t lightest = 0;
+    struct error why;
+
+    for (size_t i = 0; i < count; i++) {
+        heaviest = members[i].weight > members[heaviest].weight ? i : heaviest;
+        lightest = members[i].weight < members[lightest].weight ? i : lightest;
+    }
+    options.slots = slots;
+    stop_if(balance_builder_create(&options, &builder, &why), &why);
+    stop_if(balance_builder_set(builder, members, count, &why), &why);
+    measure_change(builder, count, heaviest, &worst);
+    measure_change(builder, count, lightest, &worst);
+    measure_change(builder, count, 0, &worst);
+    measure_change(builder, count, count / 3, &worst);
+    measure_change(builder, count, count - 1, &worst);
+    if (slots == BALANCE_SLOTS_DEFAULT)
+        measure_run(builder, count, &worst);
+    printf("| %u | %s | %zu | %.3f | %.3f | %.3f | %.3f | %.3f |\n", slots, weights, count,
+           worst.come_ms, worst.go_ms, worst.weight_ms, worst.plan_ms, worst.run_ms);
+    fflush(stdout);
+    balance_builder_destroy(builder);
+}
+
+static void print_all_changes(void)
+{
+    static const size_t counts[] = {3, 4, 6, 10, 20, 40, 63, 64, 100};
+    static const size_t more[] = {8, 80, 300};
+    static const char *const kinds[] = {"equal", "1 to 5", "1 to 100", "one tenfold"};
+
+    puts("\n| slots | weights | replicas | come ms | go ms | weight ms | plan ms | run ms |\n"
+         "|---|---|---|---|---|---|---|---|");
+    for (unsigned kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
+        for (unsigned i = 0; i < MEMBERS_MAX; i++) {
+            const uint32_t weights[] = {1, 1 + i * 7 % 5, 1 + i * 7919 % 100, i == 1 ? 10 : 1};
+
+            members[i].weight = weights[kind];
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+            print_changes(BALANCE_SLOTS_DEFAULT, kinds[kind], counts[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+            print_changes(BALANCE_SLOTS_DEFAULT * 4, kinds[kind], more[i]);
+    }
+}
+
 static void print_published(void)
 {
     puts("\nPublished by others, on their machines:\n"
@@ -216,6 +353,10 @@ int main(int argc, char **argv)
     }
     for (unsigned i = 0; i < KEYS; i++)
         snprintf(keys[i], sizeof(keys[i]), "%06u", i * 7919u % 1000000u);
+    if (argc > 1 && strcmp(argv[1], "--changes") == 0) {
+        print_all_changes();
+        return 0;
+    }
     if (is_json)
         printf("[");
     else
@@ -241,5 +382,7 @@ int main(int argc, char **argv)
         puts("\n]");
     else
         print_published();
+    if (!is_json)
+        print_all_changes();
     return 0;
 }
