@@ -109,6 +109,24 @@ static inline void add_units(struct ledger *ledger, unsigned old, unsigned new, 
                     to == nobody ? BALANCE_NONE : (unsigned)to, units);
 }
 
+/* Sums up what was counted pair by pair only. */
+static void add_square(struct ledger *ledger)
+{
+    struct balance_plan *plan = ledger->plan;
+    size_t nobody = plan->share_count;
+
+    for (size_t from = 0; from <= nobody; from++) {
+        for (size_t to = 0; to <= nobody; to++) {
+            uint64_t units = ledger->square[from * (nobody + 1) + to];
+
+            plan->units += units;
+            plan->shares[from].before += units;
+            plan->shares[to].after += units;
+            plan->moved += from == to ? 0 : units;
+        }
+    }
+}
+
 static void list_square(struct ledger *ledger)
 {
     size_t nobody = ledger->plan->share_count;
@@ -117,7 +135,7 @@ static void list_square(struct ledger *ledger)
         for (size_t to = 0; to <= nobody; to++) {
             uint64_t units = ledger->square[from * (nobody + 1) + to];
 
-            if (units)
+            if (units && from != to)
                 append_move(ledger, from == nobody ? BALANCE_NONE : (unsigned)from,
                             to == nobody ? BALANCE_NONE : (unsigned)to, units);
         }
@@ -158,10 +176,21 @@ static void compare_words(struct ledger *ledger, const struct balance_image *bef
     const uint64_t *new = image_table_of(after);
     uint32_t shift = before->shift < after->shift ? before->shift : after->shift;
     uint32_t slots = before->slots > after->slots ? before->slots : after->slots;
+    size_t nobody = ledger->plan->share_count;
 
-    for (uint32_t slot = 0; slot < slots; slot++)
-        add_units(ledger, old[slot >> (before->shift - shift)] & 0xffff,
-                  new[slot >> (after->shift - shift)] & 0xffff, 1);
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        unsigned from = old[slot >> (before->shift - shift)] & 0xffff;
+        unsigned to = new[slot >> (after->shift - shift)] & 0xffff;
+        size_t row = from == BALANCE_NONE ? nobody : ledger->before[from];
+        size_t column = to == BALANCE_NONE ? nobody : ledger->after[to];
+
+        if (ledger->square) /* those who stay too: no guess whether one does */
+            ledger->square[row * (nobody + 1) + column]++;
+        else
+            add_units(ledger, from, to, 1);
+    }
+    if (ledger->square)
+        add_square(ledger);
 }
 
 static void compare_slots(struct ledger *ledger, const struct balance_image *before,
