@@ -371,13 +371,14 @@ static void measure(void)
     qsort(samples, sample_count, sizeof(*samples), compare);
     printf("{\"answers\":%llu,\"seconds\":%.6f,\"errors\":%llu,\"first_error\":\"%s\","
            "\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,"
-           "\"cpu_us\":%.1f,\"user_ticks\":%llu,\"system_ticks\":%llu,"
+           "\"cpu_us\":%.1f,\"user_ticks\":%llu,\"system_ticks\":%llu,\"sleeps\":%llu,"
            "\"anonymous_bytes\":%llu}\n",
            (unsigned long long)answers, seconds, (unsigned long long)errors, first_error,
            quantile_us(0.5), quantile_us(0.99), quantile_us(0.999),
            (double)(after.ns - before.ns) / 1000.0,
            (unsigned long long)(after.user_ticks - before.user_ticks),
            (unsigned long long)(after.system_ticks - before.system_ticks),
+           (unsigned long long)(after.sleeps - before.sleeps),
            (unsigned long long)cpu_anonymous_bytes(settings.pids));
 }
 

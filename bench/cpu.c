@@ -52,6 +52,25 @@ static void add_ticks(int pid, struct cpu *sum)
     }
 }
 
+/* Adds the number behind each line "NAME:" of the process's status. */
+static void add_status(int pid, const char *name, uint64_t *sum)
+{
+    size_t size = strlen(name);
+    char line[LINE_BYTES];
+    char path[64];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    file = fopen(path, "r");
+    if (!file)
+        return;
+    while (fgets(line, sizeof(line), file)) {
+        if (strncmp(line, name, size) == 0 && line[size] == ':')
+            *sum += strtoull(line + size + 1, NULL, 10);
+    }
+    fclose(file);
+}
+
 static void add_cpu(int pid, void *sum)
 {
     struct cpu *cpu = sum;
@@ -59,6 +78,7 @@ static void add_cpu(int pid, void *sum)
     clockid_t clock;
 
     add_ticks(pid, cpu);
+    add_status(pid, "voluntary_ctxt_switches", &cpu->sleeps);
     if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) < 0)
         return;
     cpu->ns += (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
@@ -74,19 +94,7 @@ struct cpu cpu_read(const char *pids)
 
 static void add_memory(int pid, void *sum)
 {
-    char line[LINE_BYTES];
-    char path[64];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "/proc/%d/status", pid);
-    file = fopen(path, "r");
-    if (!file)
-        return;
-    while (fgets(line, sizeof(line), file)) {
-        if (strncmp(line, "RssAnon:", 8) == 0)
-            *(uint64_t *)sum += strtoull(line + 8, NULL, 10) * KILOBYTE;
-    }
-    fclose(file);
+    add_status(pid, "RssAnon", sum);
 }
 
 uint64_t cpu_anonymous_bytes(const char *pids)
@@ -94,5 +102,5 @@ uint64_t cpu_anonymous_bytes(const char *pids)
     uint64_t sum = 0;
 
     for_each(pids, add_memory, &sum);
-    return sum;
+    return sum * KILOBYTE;
 }

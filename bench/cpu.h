@@ -12,6 +12,7 @@ struct cpu {
     uint64_t ns;
     uint64_t user_ticks;
     uint64_t system_ticks;
+    uint64_t sleeps; /* how often they had to wait for something */
 };
 
 /* The sum over the processes of a list, "12,34", all threads of each. */

@@ -170,6 +170,7 @@ def refine(raw):
         "cpu_us": cpu_us,
         "user_us": cpu_us * raw["user_ticks"] / max(ticks, 1),
         "busy": raw["cpu_us"] / 1e6 / raw["seconds"],
+        "sleeps": raw["sleeps"] / answers,
         "per_s": raw["answers"] / raw["seconds"],
         "p50_us": raw["p50_us"],
         "p99_us": raw["p99_us"],

@@ -125,12 +125,13 @@ def detail_table(fixtures, results):
                     who,
                     f"{statistics.median(cpu):.2f} ({min(cpu):.2f}–{max(cpu):.2f})",
                     f"{median(rounds, who, 'busy') * 100:.0f} %",
+                    f"{median(rounds, who, 'sleeps'):.2f}",
                     f"{median(rounds, who, 'per_s'):,.0f}",
                     *(f"{median(rounds, who, q) / 1000:.2f}" for q in ("p50_us", "p99_us", "p999_us")),
                     str(errors),
                 ]
             )
-    head = ["fixture", "balancer", "CPU µs (least–most)", "busy", "requests/s",
+    head = ["fixture", "balancer", "CPU µs (least–most)", "busy", "sleeps", "requests/s",
             "p50 ms", "p99 ms", "p99.9 ms", "errors"]  # fmt: skip
     return table(head, rows) if rows else ""
 
@@ -216,9 +217,9 @@ def report(fixtures, results, peers, place, rounds, seconds):
         "the machine: the ratios, taken within each round, are what counts. All figures are medians. "
         "`floor` is `bench/forward.c`, which copies bytes and understands nothing. With a new "
         "connection for each request, and with bodies to send, client and replicas cannot always keep "
-        "a balancer busy (column busy), and one that sleeps in between pays for its wake-ups too. "
-        "*Core shared*: the same with four processes that only spin beside the balancer; what waits "
-        "meanwhile keeps it busy in the fifth of its core that is left to it.\n",
+        "a balancer busy, and one that sleeps in between (column sleeps: how often for a request) pays "
+        "for its wake-ups too. *Core shared*: the same with four processes that only spin beside the "
+        "balancer; what waits meanwhile keeps it busy in the fifth of its core that is left to it.\n",
         caution(fixtures, results),
         cost_table(fixtures, results, peers),
         special_table(results),
