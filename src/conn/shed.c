@@ -37,13 +37,11 @@ static bool is_enough(const struct sock_group *socks, const struct shortage *sho
     return shortage->of_all(socks) <= socks->queued_limit / PARTS * PARTS_USED;
 }
 
-static unsigned shed(struct inbound_group *group, const struct shortage *shortage)
+/* Ends who has at least so much, until it is enough. */
+static unsigned end_from(struct inbound_group *group, const struct shortage *shortage, size_t least)
 {
-    size_t least = largest(group, shortage) / 2;
     unsigned count = 0;
 
-    if (least < BYTES_MIN)
-        return 0;
     LIST_FOR_EACH (at, &group->all) {
         struct inbound *inbound = CONTAINER_OF(at, struct inbound, list);
 
@@ -54,6 +52,17 @@ static unsigned shed(struct inbound_group *group, const struct shortage *shortag
         shortage->end(inbound);
         count++;
     }
+    return count;
+}
+
+/* Those who have most first: half as much as the largest, half of that, and so on. */
+static unsigned shed(struct inbound_group *group, const struct shortage *shortage)
+{
+    size_t least = largest(group, shortage) / 2;
+    unsigned count = 0;
+
+    for (; least >= BYTES_MIN && !is_enough(group->socks, shortage); least /= 2)
+        count += end_from(group, shortage, least);
     return count;
 }
 

@@ -104,6 +104,23 @@ static void who_waits_for_most_is_let_go_until_there_is_room(void **state)
     end(&f);
 }
 
+static void where_those_who_wait_for_most_are_not_enough_others_follow(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    make_wait(&f, 0, 600000);
+    make_wait(&f, 1, 200000);
+    make_wait(&f, 2, 200000);
+    f.rig.socks.queued_limit = 300000;
+    assert_int_equal(shed_slowest(&f.group), 2);
+    assert_int_equal(f.heard[0].resets, 1);
+    assert_int_equal(f.heard[1].resets + f.heard[2].resets, 1);
+    assert_false(sock_group_is_full(&f.rig.socks));
+    end(&f);
+}
+
 static void nobody_is_let_go_who_waits_for_little(void **state)
 {
     struct fixture f;
@@ -226,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_waits_for_most_is_let_go_until_there_is_room),
+        cmocka_unit_test(where_those_who_wait_for_most_are_not_enough_others_follow),
         cmocka_unit_test(nobody_is_let_go_who_waits_for_little),
         cmocka_unit_test(the_one_whose_bytes_are_being_taken_stays),
         cmocka_unit_test(whose_unfinished_head_is_longest_is_told_503),
