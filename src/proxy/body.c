@@ -64,11 +64,12 @@ static void hold(struct exchange *x, struct view bytes)
         stop_holding(x);
 }
 
-/* Small pieces are trusted to leave; now and then the kernel is asked. */
-static bool may_give_credit(struct stream *to, size_t *trusted, size_t bytes)
+/* Small pieces are trusted to leave, if all before them has (then the credit is for them alone);
+ * now and then the kernel is asked. */
+static bool may_give_credit(struct stream *to, size_t *trusted, size_t bytes, size_t credit)
 {
     *trusted += bytes;
-    if (*trusted < EXCHANGE_TRUST_BYTES)
+    if (*trusted < EXCHANGE_TRUST_BYTES && credit == bytes)
         return true;
     *trusted = 0;
     return stream_queued(to) == 0;
@@ -83,7 +84,8 @@ void body_take_request(struct exchange *x, struct view bytes)
     if (x->holds_body)
         hold(x, bytes);
     if (x->step == EXCHANGE_READ ||
-        (x->outbound && may_give_credit(x->outbound, &x->request_trusted, bytes.size)))
+        (x->outbound &&
+         may_give_credit(x->outbound, &x->request_trusted, bytes.size, x->request_credit)))
         body_give_request_credit(x);
 }
 
@@ -131,7 +133,7 @@ bool body_pass_answer(struct exchange *x)
         return x->answer_trusted <= EXCHANGE_DISCARD_BYTES;
     }
     stream_send_body(x->client, bytes);
-    if (may_give_credit(x->client, &x->answer_trusted, bytes.size))
+    if (may_give_credit(x->client, &x->answer_trusted, bytes.size, x->answer_credit))
         body_give_answer_credit(x);
     return true;
 }

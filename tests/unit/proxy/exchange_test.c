@@ -608,6 +608,46 @@ static void streams_wait_for_their_owner_each_by_itself(void **state)
     rig_stop(&rig);
 }
 
+/* Of one receive, the large piece has to wait; the small one behind it does not change that. */
+static void a_small_piece_gives_no_credit_for_a_large_one_before_it(void **state)
+{
+    static char piece[20000];
+    struct fake_stream fake;
+    struct rig rig;
+    unsigned which;
+    size_t before;
+    int replica;
+
+    (void)state;
+    memset(piece, 'x', sizeof(piece));
+    rig_start(&rig, 1, TABLE_COMPAT_OFF);
+    fake_begin(&rig, &fake, "GET /0 HTTP/1.1\r\nHost: a\r\n\r\n");
+    fake.stream.events->on_end(&fake.stream, NULL, 0);
+    fake.queued = 1;
+    fake.answer.limit = 64 << 20;
+    replica = rig_accept(&rig, &which);
+    rig_receive(&rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
+    rig_send(replica, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n");
+    assert_int_equal(send(replica, piece, sizeof(piece), MSG_NOSIGNAL), sizeof(piece));
+    rig_send(replica, "\r\n5\r\nsmall\r\n");
+    for (int i = 0; i < 50; i++)
+        loop_turn(&rig.loop, 0);
+    before = buffer_size(&fake.answer);
+    assert_in_range(before, sizeof(piece), SOCK_RECEIVE_BYTES);
+    rig_send(replica, "5\r\nsmall\r\n0\r\n\r\n");
+    for (int i = 0; i < 50; i++)
+        loop_turn(&rig.loop, 0);
+    assert_int_equal(buffer_size(&fake.answer), before);
+    fake.queued = 0;
+    fake.stream.events->on_drained(&fake.stream);
+    for (unsigned turn = 0; turn < RIG_TURNS_MAX && !fake.is_over; turn++)
+        rig_turn(&rig);
+    assert_true(fake.is_over);
+    buffer_finish(&fake.answer);
+    close(replica);
+    rig_stop(&rig);
+}
+
 static void a_stream_without_credit_stops_its_replica(void **state)
 {
     static char piece[64 * 1024];
@@ -669,6 +709,7 @@ int main(void)
         cmocka_unit_test(nothing_is_allocated_in_steady_state),
         cmocka_unit_test(three_interleaved_streams_of_one_inbound_each_get_their_own_answer),
         cmocka_unit_test(streams_wait_for_their_owner_each_by_itself),
+        cmocka_unit_test(a_small_piece_gives_no_credit_for_a_large_one_before_it),
         cmocka_unit_test(a_stream_without_credit_stops_its_replica),
     };
 
