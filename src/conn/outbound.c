@@ -186,15 +186,6 @@ static struct outbound *create(struct outbound_pool *pool, uint32_t place, uint3
     return outbound;
 }
 
-/* Has nothing come, not even the end? An event that says so may not be delivered yet. */
-static bool is_quiet(const struct outbound *outbound)
-{
-    char byte;
-
-    return recv(outbound->sock.watch.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           errno == EAGAIN;
-}
-
 static struct outbound *take_idle(struct outbound_pool *pool, const struct outbound_place *where)
 {
     struct list *idle = &pool->places[where->place].idle;
@@ -204,7 +195,7 @@ static struct outbound *take_idle(struct outbound_pool *pool, const struct outbo
 
         if (outbound->incarnation != where->incarnation)
             continue;
-        if (where->is_checked && !is_quiet(outbound)) {
+        if (where->is_checked && !sock_is_quiet(&outbound->sock)) {
             close_outbound(outbound);
             continue;
         }

@@ -483,7 +483,6 @@ static void receive_rest(struct sock *sock)
 void sock_pause(struct sock *sock)
 {
     sock->is_paused = true;
-    sock->is_late = sock->ahead != 0;
 }
 
 void sock_resume(struct sock *sock)
@@ -525,6 +524,14 @@ static void establish(struct sock *sock)
         sock->events->on_connected(sock);
     if (!sock->is_closed && !is_about_to_send(sock))
         finish_shut(sock);
+}
+
+bool sock_is_quiet(const struct sock *sock)
+{
+    char byte;
+
+    return !sock->ahead && recv(sock->watch.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           errno == EAGAIN;
 }
 
 /* Whether bytes (or only the end) can be read; *error gets what stands there instead, or 0. */
@@ -573,6 +580,7 @@ static void on_sock_events(struct watch *watch, uint32_t events)
         sock->is_readable = true;
     if (!sock->error)
         receive_all(sock);
+    sock->is_late = sock->ahead != 0;
 }
 
 static void on_sock_ready(struct ready *ready)

@@ -116,7 +116,7 @@ struct sock {
     bool is_write_broken : 1; /* a write found the error: there may be bytes before it */
     bool is_reset_told : 1;
     bool is_closed : 1;
-    bool is_late : 1;     /* what was received ahead waits behind a pause: more may have come */
+    bool is_late : 1;     /* what was received ahead was not delivered then: more may have come */
     bool gets_little : 1; /* its last receive would have fitted into the inbox */
 };
 
@@ -220,6 +220,9 @@ static inline uint64_t sock_sent(const struct sock *sock)
 /* Bytes written and not yet acknowledged by the other side: fewer than before means that it takes
  * them, however slowly. */
 size_t sock_owed(const struct sock *sock);
+
+/* Has nothing come, not even the end? An event that says so may not be delivered yet. */
+bool sock_is_quiet(const struct sock *sock);
 
 /* Nothing is delivered (nor read) until sock_resume(), but for an on_reset before which no bytes
  * lie or which a write met. */

@@ -119,6 +119,62 @@ static void what_lies_behind_a_pause_comes_after_it_and_before_what_came_since(v
     close_ends(2);
 }
 
+/* Nothing more may be queued when the second one's turn comes. */
+static void act_fill_memory(struct end *end, char what, struct view bytes)
+{
+    (void)end;
+    (void)what;
+    (void)bytes;
+    if (!told++)
+        group.queued_bytes += LIMIT_BYTES;
+}
+
+static void what_waits_for_memory_comes_before_what_came_since(void **state)
+{
+    (void)state;
+    open_ends(2);
+    for (unsigned i = 0; i < 2; i++) {
+        ends[i].act = act_fill_memory;
+        /* Its bytes feed somebody slow. */
+        sock_limit_receive(&ends[i].sock, SOCK_RECEIVE_TIGHT_BYTES);
+        say(&ends[i], "one");
+    }
+    loop_turn(&loop, 0);
+    assert_int_equal(told, 1);
+    for (unsigned i = 0; i < 2; i++)
+        say(&ends[i], "two");
+    loop_turn(&loop, 0);
+    assert_int_equal(ends[0].received + ends[1].received, 2 + 3);
+    group.queued_bytes -= LIMIT_BYTES;
+    for (unsigned i = 0; i < 2; i++) {
+        list_remove(&ends[i].sock.ready.list);
+        loop_make_ready(&loop, &ends[i].sock.ready);
+    }
+    TURN_UNTIL(ends[0].received == 7 && ends[1].received == 7);
+    for (unsigned i = 0; i < 2; i++)
+        assert_memory_equal(ends[i].first, "?onetwo", 7);
+    close_ends(2);
+}
+
+static void bytes_that_were_received_ahead_are_not_quiet(void **state)
+{
+    (void)state;
+    open_ends(2);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(sock_is_quiet(&ends[i].sock));
+        ends[i].act = act_pause_others;
+        say(&ends[i], "one");
+        assert_false(sock_is_quiet(&ends[i].sock));
+    }
+    loop_turn(&loop, 0);
+    assert_int_equal(told, 1);
+    assert_int_equal(sock_is_quiet(&ends[0].sock) + sock_is_quiet(&ends[1].sock), 1);
+    for (unsigned i = 0; i < 2; i++)
+        sock_resume(&ends[i].sock);
+    loop_turn(&loop, 0);
+    close_ends(2);
+}
+
 static void act_abort_other(struct end *end, char what, struct view bytes)
 {
     struct end *other = end == &ends[0] ? &ends[1] : &ends[0];
@@ -239,6 +295,8 @@ int main(void)
         TEST(all_are_received_from_before_one_is_told),
         TEST(one_receive_for_each_and_no_more),
         TEST(what_lies_behind_a_pause_comes_after_it_and_before_what_came_since),
+        TEST(what_waits_for_memory_comes_before_what_came_since),
+        TEST(bytes_that_were_received_ahead_are_not_quiet),
         TEST(nothing_is_told_to_who_was_closed_meanwhile),
         TEST(more_than_a_place_holds_comes_whole),
         TEST(an_end_that_was_received_ahead_is_told),
