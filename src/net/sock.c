@@ -526,23 +526,29 @@ static void establish(struct sock *sock)
         finish_shut(sock);
 }
 
-bool sock_is_quiet(const struct sock *sock)
+/* What a receive would give, which takes nothing: 1 for bytes, 0 for the end, or a negative errno.
+ */
+static ssize_t peek(const struct sock *sock)
 {
     char byte;
+    ssize_t size = recv(sock->watch.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
 
-    return !sock->ahead && recv(sock->watch.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           errno == EAGAIN;
+    return size < 0 ? -errno : size;
+}
+
+bool sock_is_quiet(const struct sock *sock)
+{
+    return !sock->ahead && peek(sock) == -EAGAIN;
 }
 
 /* Whether bytes (or only the end) can be read; *error gets what stands there instead, or 0. */
 static bool has_unread(const struct sock *sock, int *error)
 {
     ssize_t size = sock->ahead ? inbox_size(&sock->group->inbox, sock->ahead) : 0;
-    char byte;
 
     if (size <= 0)
-        size = recv(sock->watch.fd, &byte, sizeof(byte), MSG_PEEK);
-    *error = size < 0 && errno != EAGAIN ? -errno : 0;
+        size = peek(sock);
+    *error = size < 0 && size != -EAGAIN ? (int)size : 0;
     return size > 0;
 }
 
