@@ -76,9 +76,10 @@ static uint64_t settle_full(const struct slot_table *table, uint32_t slot, const
 }
 
 /* All slots in order, each of `room` taking what it may. */
-static void settle(const struct slot_table *table, uint32_t *room, const uint16_t *indexes,
-                   uint64_t *words)
+static void settle(const struct slot_table *table, uint32_t *room, uint64_t *words)
 {
+    const uint16_t *indexes = table->indexes;
+
     for (uint32_t slot = 0; slot < table->slots; slot++) {
         uint64_t word = slot_list_ranks(table, slot);
 
@@ -103,6 +104,6 @@ void slot_settle(const struct slot_table *table, uint32_t cap, uint64_t *words)
         if (table->members[i].weight)
             room[i] = slot_settle_cap(table->slots, cap, &table->members[i], table->weights);
     }
-    settle(table, room, table->indexes, words);
+    settle(table, room, words);
     free(room);
 }
