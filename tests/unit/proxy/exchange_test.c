@@ -608,25 +608,34 @@ static void streams_wait_for_their_owner_each_by_itself(void **state)
     rig_stop(&rig);
 }
 
+/* A request of which everything that is answered waits. Its replica's end of the connection. */
+static int begin_without_credit(struct rig *rig, struct fake_stream *fake)
+{
+    unsigned which;
+    int replica;
+
+    rig_start(rig, 1, TABLE_COMPAT_OFF);
+    fake_begin(rig, fake, "GET /0 HTTP/1.1\r\nHost: a\r\n\r\n");
+    fake->stream.events->on_end(&fake->stream, NULL, 0);
+    fake->queued = 1;
+    fake->answer.limit = 64 << 20;
+    replica = rig_accept(rig, &which);
+    rig_receive(rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
+    return replica;
+}
+
 /* Of one receive, the large piece has to wait; the small one behind it does not change that. */
 static void a_small_piece_gives_no_credit_for_a_large_one_before_it(void **state)
 {
     static char piece[20000];
     struct fake_stream fake;
     struct rig rig;
-    unsigned which;
     size_t before;
     int replica;
 
     (void)state;
     memset(piece, 'x', sizeof(piece));
-    rig_start(&rig, 1, TABLE_COMPAT_OFF);
-    fake_begin(&rig, &fake, "GET /0 HTTP/1.1\r\nHost: a\r\n\r\n");
-    fake.stream.events->on_end(&fake.stream, NULL, 0);
-    fake.queued = 1;
-    fake.answer.limit = 64 << 20;
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, rig_text, sizeof(rig_text), "\r\n\r\n");
+    replica = begin_without_credit(&rig, &fake);
     rig_send(replica, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n");
     assert_int_equal(send(replica, piece, sizeof(piece), MSG_NOSIGNAL), sizeof(piece));
     rig_send(replica, "\r\n5\r\nsmall\r\n");
@@ -653,18 +662,11 @@ static void a_stream_without_credit_stops_its_replica(void **state)
     static char piece[64 * 1024];
     struct fake_stream fake;
     struct rig rig;
-    unsigned which;
     size_t sent = 0;
     int replica;
 
     (void)state;
-    rig_start(&rig, 1, TABLE_COMPAT_OFF);
-    fake_begin(&rig, &fake, "GET /0 HTTP/1.1\r\nHost: a\r\n\r\n");
-    fake.stream.events->on_end(&fake.stream, NULL, 0);
-    fake.queued = 1;
-    fake.answer.limit = 64 << 20;
-    replica = rig_accept(&rig, &which);
-    rig_receive(&rig, replica, piece, sizeof(piece), "\r\n\r\n");
+    replica = begin_without_credit(&rig, &fake);
     rig_send(replica, "HTTP/1.1 200 OK\r\n\r\n");
     for (int i = 0; i < 500; i++) {
         ssize_t size = send(replica, piece, sizeof(piece), MSG_NOSIGNAL);
