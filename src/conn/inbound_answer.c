@@ -10,8 +10,6 @@
 /* Room for the lines that frame an answer and govern its connection. */
 #define FRAME_BYTES_MAX 128
 
-/* Room for a status line of ours. */
-
 static struct inbound *from_stream(struct stream *stream)
 {
     return CONTAINER_OF(stream, struct inbound, stream);

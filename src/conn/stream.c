@@ -5,6 +5,7 @@
 #include "http/h1_write.h"
 #include "net/sock.h"
 
+/* Room for a status line of ours. */
 #define STATUS_LINE_BYTES_MAX 128
 
 void stream_answer(struct stream *stream, struct sock_group *socks, uint16_t status,

@@ -1,6 +1,5 @@
 #include "net/linger.h"
 
-/* While it lingers a sock is its own owner. */
 static void on_linger_bytes(struct sock *sock, struct view bytes)
 {
     if (!sock->is_shut)
