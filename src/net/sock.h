@@ -24,6 +24,7 @@
 #include "net/inbox.h"
 #include "net/loop.h"
 #include "net/outbox.h"
+#include "net/sock_text.h"
 
 #define SOCK_RECEIVE_BYTES                                                                         \
     (256 * 1024) /* of a group's receive buffer: the most one receive takes */
@@ -35,7 +36,6 @@
 #define SOCK_RECEIVE_ROOM_MIN 4096          /* less is not worth a receive */
 #define SOCK_TURN_BYTES       (1024 * 1024) /* most bytes one sock receives before the others' turn */
 #define SOCK_GATHER_MAX       64            /* pieces of one gathered write */
-#define SOCK_TEXT_BYTES       (256 * 1024)  /* of a group's memory for text written in a callback */
 #define SOCK_QUEUE_BYTES_MAX  (1024 * 1024) /* most bytes one sock queues */
 #define SOCK_LINGER_BYTES     (64 * 1024)   /* read and thrown away after our FIN, at most */
 #define SOCK_LINGER_US        UINT64_C(2000000)
@@ -66,8 +66,9 @@ struct sock_events {
  */
 struct sock_group {
     struct loop *loop;
-    char *receive; /* SOCK_RECEIVE_BYTES */
-    char *text;    /* SOCK_TEXT_BYTES */
+    watch_fn on_events; /* of its socks, and of no other watch of the loop */
+    char *receive;      /* SOCK_RECEIVE_BYTES */
+    char *text;         /* SOCK_TEXT_BYTES */
     size_t text_bytes;
     struct sock *gathering; /* whose pieces these are */
     struct iovec pieces[SOCK_GATHER_MAX];
@@ -147,24 +148,6 @@ static inline bool sock_group_may_keep(const struct sock_group *group)
 /* Allocates the shared memory and takes the loop's settle function. */
 void sock_group_init(struct sock_group *group, struct loop *loop, size_t queued_limit);
 void sock_group_finish(struct sock_group *group);
-
-/*
- * Memory for text that is about to be written: `size` bytes that stay until they have left, if
- * they are given to sock_write() before the next text is got. NULL above SOCK_TEXT_BYTES. What is
- * not used is given back with sock_text_trim().
- */
-char *sock_text(struct sock_group *group, size_t size);
-
-/* Of the text got last, `unused` bytes at its end were not needed. */
-void sock_text_trim(struct sock_group *group, size_t unused);
-
-/* Texts of `size` bytes together can be got from here on and all stay until they have left: for
- * whoever needs several before the first is written. */
-static inline void sock_text_reserve(struct sock_group *group, size_t size)
-{
-    if (sock_text(group, size))
-        sock_text_trim(group, size);
-}
 
 /*
  * Starts connecting. What is written before the connection stands is queued. The other side may
@@ -278,8 +261,3 @@ static inline uint64_t sock_sent_now(struct sock *sock)
     sock_flush(sock);
     return sock_sent(sock);
 }
-
-/* For net/linger: a close from here on is a RST; and the end itself, after which only destroy() is
- * called. */
-void sock_reset_at_close(struct sock *sock);
-void sock_release(struct sock *sock);

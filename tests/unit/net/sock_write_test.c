@@ -236,31 +236,7 @@ static void our_fin_waits_for_the_queue(void **state)
     close_end(&end);
 }
 
-static void text_has_a_limit_and_may_be_got_again_and_again(void **state)
-{
-    struct end end;
-    uint64_t at = 0;
-    size_t size = SOCK_TEXT_BYTES / 3 + 1;
-
-    (void)state;
-    assert_null(sock_text(&group, SOCK_TEXT_BYTES + 1));
-    assert_non_null(sock_text(&group, SOCK_TEXT_BYTES));
-    loop_turn(&loop, 0);
-    open_pair(&end);
-    for (size_t i = 0; i < 5; i++) {
-        char *text = sock_text(&group, size);
-
-        memcpy(text, stream(5 * size).data + i * size, size);
-        sock_write(&end.sock, (struct view){text, size});
-    }
-    while (at < 5 * size) {
-        drain_other(end.other, &at, MEBIBYTE);
-        loop_turn(&loop, 0);
-    }
-    close_end(&end);
-}
-
-/* ---- limits of the group ---- */
+/* ---- a relay ---- */
 
 static void act_relay(struct end *end, char what, struct view bytes)
 {
@@ -324,109 +300,6 @@ static void a_hundred_megabytes_through_a_slow_reader_stay_within_the_limits(voi
     close_end(&out);
 }
 
-static void receiving_starves_while_queues_are_full_and_wakes_when_they_empty(void **state)
-{
-    struct end slow;
-    struct end ends[3];
-
-    (void)state;
-    group.queued_limit = 512 * 1024;
-    open_pair(&slow);
-    for (int i = 0; i < 3; i++) {
-        open_pair(&ends[i]);
-        sock_limit_receive(&ends[i].sock, SOCK_RECEIVE_TIGHT_BYTES);
-        say(&ends[i], "hello");
-    }
-    fill_queue(&slow, group.queued_limit - 1000);
-    for (int i = 0; i < 5; i++)
-        loop_turn(&loop, 0);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(ends[i].received, 0);
-    /* One is paused and resumed, one closed, while they starve. */
-    sock_pause(&ends[0].sock);
-    sock_resume(&ends[0].sock);
-    close_end(&ends[1]);
-    loop_turn(&loop, 0);
-    assert_int_equal(ends[0].received, 0);
-    while (sock_queued(&slow.sock)) {
-        char bytes[65536];
-
-        assert_true(read(slow.other, bytes, sizeof(bytes)) != 0);
-        loop_turn(&loop, 0);
-    }
-    TURN_UNTIL(ends[0].received && ends[2].received);
-    close_end(&slow);
-    close_end(&ends[0]);
-    close_end(&ends[2]);
-}
-
-static void who_feeds_nobody_slow_is_heard_in_small_steps_though_memory_is_full(void **state)
-{
-    static char bytes[SOCK_RECEIVE_SPARE_BYTES + 1];
-    struct end slow;
-    struct end end;
-    uint64_t before;
-
-    (void)state;
-    group.queued_limit = 512 * 1024;
-    open_pair(&slow);
-    open_pair(&end);
-    fill_queue(&slow, group.queued_limit);
-    assert_true(sock_group_is_full(&group));
-    before = group.receives;
-    assert_int_equal(send(end.other, bytes, sizeof(bytes), 0), sizeof(bytes));
-    TURN_UNTIL(end.received == sizeof(bytes));
-    assert_true(group.receives - before >= 2);
-    close_end(&slow);
-    close_end(&end);
-}
-
-static void the_starved_wake_when_the_one_with_the_queue_is_aborted(void **state)
-{
-    struct end slow;
-    struct end end;
-
-    (void)state;
-    group.queued_limit = 512 * 1024;
-    open_pair(&slow);
-    open_pair(&end);
-    sock_limit_receive(&end.sock, SOCK_RECEIVE_TIGHT_BYTES);
-    fill_queue(&slow, group.queued_limit);
-    say(&end, "hello");
-    shutdown(end.other, SHUT_WR);
-    loop_turn(&loop, 0);
-    assert_string_equal(end.story, "");
-    close_end(&slow);
-    TURN_UNTIL(strchr(end.story, 'f'));
-    assert_string_equal(end.story, "bf");
-    close_end(&end);
-}
-
-static void a_reset_is_told_though_receiving_starves(void **state)
-{
-    struct end slow;
-    struct end end;
-
-    (void)state;
-    group.queued_limit = 512 * 1024;
-    open_pair(&slow);
-    open_tcp(&end);
-    sock_limit_receive(&end.sock, SOCK_RECEIVE_TIGHT_BYTES);
-    fill_queue(&slow, group.queued_limit);
-    say(&end, "hello");
-    loop_turn(&loop, 0);
-    reset_by_other(&end);
-    loop_turn(&loop, 0);
-    sock_write(&end.sock, VIEW("x"));
-    loop_turn(&loop, 0);
-    sock_write(&end.sock, VIEW("x"));
-    TURN_UNTIL(strchr(end.story, 'r'));
-    close_end(&slow);
-    loop_turn(&loop, 0);
-    assert_string_equal(end.story, "r");
-    close_end(&end);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,12 +313,7 @@ int main(void)
         TEST(a_queue_beyond_its_limit_resets_later_and_once),
         TEST(nothing_is_written_after_our_fin),
         TEST(our_fin_waits_for_the_queue),
-        TEST(text_has_a_limit_and_may_be_got_again_and_again),
         TEST(a_hundred_megabytes_through_a_slow_reader_stay_within_the_limits),
-        TEST(receiving_starves_while_queues_are_full_and_wakes_when_they_empty),
-        TEST(who_feeds_nobody_slow_is_heard_in_small_steps_though_memory_is_full),
-        TEST(the_starved_wake_when_the_one_with_the_queue_is_aborted),
-        TEST(a_reset_is_told_though_receiving_starves),
     };
 
     return cmocka_run_group_tests_name("net/sock_write", tests, NULL, NULL);
