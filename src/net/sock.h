@@ -11,37 +11,32 @@
  * Registered once, edge-triggered. A sock does not call its owner from inside a call the owner
  * makes (but for sock_adopt()): failures of a write arrive as on_reset, later in the turn.
  *
+ * How it writes is in sock_write.c, how it reads in sock_read.c, how it ends in sock_close.c.
+ *
  * Owner: the struct it is embedded in. After sock_close() nothing is delivered any more.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 #include "base/buffer.h"
 #include "net/address.h"
-#include "net/inbox.h"
 #include "net/loop.h"
-#include "net/outbox.h"
+#include "net/sock_group.h"
 #include "net/sock_text.h"
 
-#define SOCK_RECEIVE_BYTES                                                                         \
-    (256 * 1024) /* of a group's receive buffer: the most one receive takes */
-#define SOCK_RECEIVE_TIGHT_BYTES                                                                   \
-    (32 * 1024) /* ... while the other side is slow or memory short                                \
-                 */
-#define SOCK_RECEIVE_SPARE_BYTES                                                                   \
-    (16 * 1024) /* ... while there is no memory left and nobody slow is known to wait for them */
-#define SOCK_RECEIVE_ROOM_MIN 4096          /* less is not worth a receive */
-#define SOCK_TURN_BYTES       (1024 * 1024) /* most bytes one sock receives before the others' turn */
-#define SOCK_GATHER_MAX       64            /* pieces of one gathered write */
-#define SOCK_QUEUE_BYTES_MAX  (1024 * 1024) /* most bytes one sock queues */
-#define SOCK_LINGER_BYTES     (64 * 1024)   /* read and thrown away after our FIN, at most */
-#define SOCK_LINGER_US        UINT64_C(2000000)
-#define SOCK_LINGER_ROUNDS    30 /* so often a slow reader may move on before we give up its queue */
+/* Most bytes of one receive while the other side is slow or memory short, and while there is no
+ * memory left and nobody slow is known to wait for them. */
+#define SOCK_RECEIVE_TIGHT_BYTES (32 * 1024)
+#define SOCK_RECEIVE_SPARE_BYTES (16 * 1024)
 
-struct sock;
+#define SOCK_TURN_BYTES      (1024 * 1024) /* most bytes one sock receives before the others' turn */
+#define SOCK_QUEUE_BYTES_MAX (1024 * 1024) /* most bytes one sock queues */
+#define SOCK_LINGER_BYTES    (64 * 1024)   /* read and thrown away after our FIN, at most */
+#define SOCK_LINGER_US       UINT64_C(2000000)
+#define SOCK_LINGER_ROUNDS   30 /* so often a slow reader may move on before we give up its queue */
+
 typedef void (*sock_fn)(struct sock *sock);
 
 /* What a sock tells its owner. */
@@ -59,28 +54,6 @@ struct sock_events {
     void (*on_reset)(struct sock *sock, int error);
     /* The time set by sock_set_deadline() has come. May be NULL where none is set. */
     void (*on_deadline)(struct sock *sock);
-};
-
-/*
- * What the socks of one process share. Owner: main of the process.
- */
-struct sock_group {
-    struct loop *loop;
-    watch_fn on_events; /* of its socks, and of no other watch of the loop */
-    char *receive;      /* SOCK_RECEIVE_BYTES */
-    char *text;         /* SOCK_TEXT_BYTES */
-    size_t text_bytes;
-    struct sock *gathering; /* whose pieces these are */
-    struct iovec pieces[SOCK_GATHER_MAX];
-    int piece_count;
-    struct inbox inbox;   /* received ahead */
-    struct outbox outbox; /* small writes of this turn */
-    size_t queued_bytes;  /* of all socks together */
-    size_t queued_limit;  /* most of them: then only those are received from who feed nobody slow */
-    size_t kept_bytes;    /* of what owners keep of requests that are not whole, or not yet sure */
-    struct list starved;  /* socks that wait for queued_bytes to fall */
-    uint64_t receives;    /* system calls made, for the tests that count them */
-    uint64_t sends;
 };
 
 /* A node holds tens of thousands of them: what is seldom needed is small or shared. */
@@ -121,31 +94,7 @@ struct sock {
     bool gets_little : 1; /* its last receive would have fitted into the inbox */
 };
 
-/* Are there as many bytes queued as may be? */
-static inline bool sock_group_is_full(const struct sock_group *group)
-{
-    return group->queued_bytes + SOCK_RECEIVE_ROOM_MIN > group->queued_limit;
-}
-
-/* An owner counts the memory of a buffer of received bytes that has grown or shrunk. */
-static inline void sock_group_count_kept(struct sock_group *group, size_t before, size_t now)
-{
-    group->kept_bytes = group->kept_bytes + now - before;
-}
-
-/* Is more kept than may be? As much as may be queued, and no part of that. */
-static inline bool sock_group_keeps_too_much(const struct sock_group *group)
-{
-    return group->kept_bytes > group->queued_limit;
-}
-
-/* Is there room to keep what could be done without? */
-static inline bool sock_group_may_keep(const struct sock_group *group)
-{
-    return group->kept_bytes <= group->queued_limit / 2;
-}
-
-/* Allocates the shared memory and takes the loop's settle function. */
+/* Allocates the shared memory and takes the loop's ahead, settle and rest functions. */
 void sock_group_init(struct sock_group *group, struct loop *loop, size_t queued_limit);
 void sock_group_finish(struct sock_group *group);
 
