@@ -77,8 +77,7 @@ struct sock {
     uint8_t held;  /* its write that waits for the end of the turn; 0: none */
     uint8_t ahead; /* what was received ahead and not yet delivered; 0: nothing */
     bool is_connecting : 1;
-    bool is_registered : 1;
-    bool is_unwatched : 1;     /* adopted, and not yet registered */
+    bool is_unwatched : 1;     /* adopted, and not yet under the watch of the loop */
     bool may_be_unwatched : 1; /* the owner's word */
     bool is_readable : 1;      /* the kernel may have more for us */
     bool is_hung_up : 1;       /* an event said that no more comes: read on until 0 */

@@ -9,11 +9,8 @@
 
 int sock_life_register(struct sock *sock)
 {
-    int result = loop_add(sock->group->loop, &sock->watch,
-                          EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, sock->group->on_events);
-
-    sock->is_registered = result == 0;
-    return result;
+    return loop_add(sock->group->loop, &sock->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                    sock->group->on_events);
 }
 
 void sock_life_watch(struct sock *sock)

@@ -566,9 +566,9 @@ static void a_client_that_is_heard_out_is_watched_only_when_its_answer_takes_lon
     rig_send(ends[0], "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     inbound_open(&f.group, ends[1], &address, 0);
     assert_string_equal(f.targets, "/a ");
-    assert_false(first_inbound(&f)->sock.is_registered);
+    assert_null(first_inbound(&f)->sock.watch.on_events);
     rig_pass(&f.rig, INBOUND_UNWATCHED_MS + 20);
-    assert_true(first_inbound(&f)->sock.is_registered);
+    assert_non_null(first_inbound(&f)->sock.watch.on_events);
     answer(&f, "done");
     rig_expect_end(&f.rig, ends[0],
                    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone");
