@@ -59,16 +59,16 @@ struct outbound {
     struct list list;   /* of its place: idle or busy */
     struct list age;    /* of all idle ones, oldest first */
     struct timer timer; /* connecting, or idle */
-    struct buffer kept;
+    struct buffer kept; /* received, not yet understood */
     struct h1_chunk_reader chunks;
-    size_t scanned;
-    size_t held;
-    uint64_t left;
-    uint64_t sent_before;
-    uint64_t began_us; /* to connect */
+    size_t scanned;       /* of the head in `kept` */
+    size_t held;          /* bytes told by on_body and not consumed */
+    uint64_t left;        /* of a body with a length */
+    uint64_t sent_before; /* the sock's count when this request began */
+    uint64_t began_us;    /* to connect */
     uint32_t place;
     uint32_t incarnation;
-    uint8_t state;
+    uint8_t state; /* enum outbound_state */
     uint8_t method;
     uint8_t request_framing;
     uint8_t answer_framing;
