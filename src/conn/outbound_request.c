@@ -17,13 +17,15 @@ static struct outbound *from_stream(struct stream *stream)
 static void send_head(struct stream *stream, const struct stream_head *head)
 {
     struct outbound *outbound = from_stream(stream);
-    char *text = sock_text(outbound->pool->socks, FRAME_BYTES_MAX);
     struct h1_writer writer;
+    char *text;
 
     outbound->method = (uint8_t)head->method;
     outbound->asks_upgrade = head->asks_upgrade;
     outbound->request_framing = (uint8_t)head->body.kind;
+    /* Before the next text is got: that may need the room. */
     sock_write(&outbound->sock, head->text);
+    text = sock_text(outbound->pool->socks, FRAME_BYTES_MAX);
     h1_write_init(&writer, text, FRAME_BYTES_MAX);
     h1_write_framing(&writer, head->body);
     if (head->asks_upgrade)

@@ -54,6 +54,34 @@ static void a_request_is_framed_by_what_its_body_is(void **state)
     }
 }
 
+/* What frames it is a text too, and there is hardly room for another one. */
+static void a_head_that_is_the_last_text_there_is_room_for_leaves_whole(void **state)
+{
+    static const char line[] = "GET / HTTP/1.1\r\nHost: a\r\n";
+    struct stream_head head = {.method = METHOD_GET};
+    struct stream *stream;
+    struct fixture f;
+    int replica;
+    char *text;
+
+    (void)state;
+    start(&f);
+    replica = get_accepted(&f);
+    rig_send(replica, "HTTP/1.1 204 No Content\r\n\r\n");
+    settle(&f);
+    text = sock_text(&f.rig.socks, SOCK_TEXT_BYTES);
+    memcpy(text, line, strlen(line));
+    head.text = (struct view){text, strlen(line)};
+    stream = begin(&f);
+    stream_send_head(stream, &head);
+    stream_send_end(stream, VIEW(""));
+    sock_group_settle(&f.rig.socks);
+    rig_expect(&f.rig, replica, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    stream_reset(stream);
+    close(replica);
+    end(&f);
+}
+
 static void what_was_sent_is_counted_for_each_request(void **state)
 {
     struct fixture f;
@@ -156,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_framed_by_what_its_body_is),
+        cmocka_unit_test(a_head_that_is_the_last_text_there_is_room_for_leaves_whole),
         cmocka_unit_test(what_was_sent_is_counted_for_each_request),
         cmocka_unit_test(a_holder_with_bytes_in_hand_gets_no_more_before_it_gives_them_back),
         cmocka_unit_test(a_tunnel_ends_when_both_ways_have_ended),
