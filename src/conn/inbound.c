@@ -388,11 +388,8 @@ static void on_drained(struct sock *sock)
 
 static void on_reset(struct sock *sock, int error)
 {
-    struct inbound *inbound = from_sock(sock);
-
     (void)error;
-    inbound_life_tell_reset(inbound, STREAM_CLOSED, "the client reset the connection");
-    inbound_life_abort(inbound);
+    inbound_life_break(from_sock(sock), STREAM_CLOSED, "the client reset the connection");
 }
 
 static const struct sock_events sock_events_ = {
@@ -478,9 +475,7 @@ void inbound_group_retire(struct inbound_group *group, uint32_t idle_ms)
 
 void inbound_abort(struct inbound *inbound, const char *why)
 {
-    inbound_life_tell_reset(inbound, STREAM_SHUT_DOWN, why);
-    if (inbound->state != INBOUND_CLOSED)
-        inbound_life_abort(inbound);
+    inbound_life_break(inbound, STREAM_SHUT_DOWN, why);
 }
 
 void inbound_group_abort(struct inbound_group *group)

@@ -215,5 +215,5 @@ const struct stream_calls inbound_answer_calls = {
 
 void inbound_answer(struct stream *stream, uint16_t status, struct view fields, struct view body)
 {
-    stream_answer(stream, inbound_of(stream)->group->socks, status, fields, body);
+    stream_answer(stream, from_stream(stream)->group->socks, status, fields, body);
 }

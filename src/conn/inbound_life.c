@@ -66,13 +66,20 @@ void inbound_life_abort(struct inbound *inbound)
     sock_abort(&inbound->sock, on_destroy);
 }
 
-void inbound_life_tell_reset(struct inbound *inbound, enum stream_failure failure, const char *why)
+static void tell_reset(struct inbound *inbound, enum stream_failure failure, const char *why)
 {
     const struct stream_events *events = inbound->stream.events;
 
     inbound->stream.events = NULL;
     if (events)
         events->on_reset(&inbound->stream, failure, why);
+}
+
+void inbound_life_break(struct inbound *inbound, enum stream_failure failure, const char *why)
+{
+    tell_reset(inbound, failure, why);
+    if (inbound->state != INBOUND_CLOSED)
+        inbound_life_abort(inbound);
 }
 
 void inbound_life_refuse(struct inbound *inbound, uint16_t status, enum stream_failure failure,
@@ -83,7 +90,7 @@ void inbound_life_refuse(struct inbound *inbound, uint16_t status, enum stream_f
     /* Between requests nothing of the last one counts. */
     if (inbound->state == INBOUND_HEAD)
         inbound->method = METHOD_OTHER;
-    inbound_life_tell_reset(inbound, failure, reason);
+    tell_reset(inbound, failure, reason);
     if (has_begun) {
         inbound_life_abort(inbound);
         return;

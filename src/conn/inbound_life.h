@@ -37,8 +37,8 @@ void inbound_life_forget_kept(struct inbound *inbound);
 /* The chunked body is read. */
 void inbound_life_forget_chunks(struct inbound *inbound);
 
-/* Tells the holder, if there is one, that there is nothing more to come; `why` is one sentence. */
-void inbound_life_tell_reset(struct inbound *inbound, enum stream_failure failure, const char *why);
+/* Ends it at once; its holder, if there is one, is told, `why` is one sentence. */
+void inbound_life_break(struct inbound *inbound, enum stream_failure failure, const char *why);
 
 /* The client broke a rule or a limit: it is told with `status` and `reason`, unless an answer is
  * under way, and the connection ends. */

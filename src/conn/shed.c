@@ -78,7 +78,7 @@ static size_t all_queues(const struct sock_group *socks)
 
 static void end_reader(struct inbound *inbound)
 {
-    inbound_abort(inbound, "its memory was needed for others");
+    inbound_life_break(inbound, STREAM_SHUT_DOWN, "its memory was needed for others");
 }
 
 unsigned shed_slowest(struct inbound_group *group)
