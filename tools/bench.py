@@ -45,10 +45,21 @@ class Fixture:
     """`only`: who takes part. `fillers`: so many processes that only spin share the balancer's core,
     for what client and replicas are too slow to keep it busy with: one that sleeps between two
     requests pays for its wake-ups too, the quicker it is the more. What waits meanwhile keeps it
-    busy in the time that is left to it. Such a fixture stands beside the same without fillers."""
+    busy in the time that is left to it. Such a fixture stands beside the same without fillers.
+
+    `beside`: another one, whose balancers and rounds it shares, so that what one costs more than the
+    other is taken within each round."""
 
     def __init__(
-        self, title, replicas=3, workers=1, memory=False, fillers=0, only=USUAL, **client
+        self,
+        title,
+        replicas=3,
+        workers=1,
+        memory=False,
+        fillers=0,
+        only=USUAL,
+        beside=None,
+        **client,
     ):
         self.title = title
         self.replicas = replicas
@@ -56,6 +67,7 @@ class Fixture:
         self.memory = memory
         self.fillers = fillers
         self.only = only
+        self.beside = beside
         self.client = client
 
 
@@ -72,8 +84,12 @@ FIXTURES = {
     "idle-2000": Fixture("64 active and 2,000 idle connections", idle=2000),
     "rate-10k": Fixture("10,000 requests/s, fixed", rate=10000),
     "connections-100": Fixture("100 connections", connections=100),
-    "connections-1000": Fixture("1,000 connections", connections=1000, warm=1000),
-    "connections-9000": Fixture("9,000 connections", connections=9000, warm=3000),
+    "connections-1000": Fixture(
+        "1,000 connections", beside="connections-100", connections=1000, warm=1000
+    ),
+    "connections-9000": Fixture(
+        "9,000 connections", beside="connections-100", connections=9000, warm=3000
+    ),
     "replicas-100": Fixture("100 replicas", replicas=100),
     "replicas-1000": Fixture("1,000 replicas", replicas=1000, warm=1500),
     "two-workers": Fixture("two workers, all cores shared", workers=2, only=NO_FLOOR),
@@ -253,17 +269,33 @@ class Stage:
         return figures
 
 
-def measure(folder, name, fixture, peers, rounds, seconds, placing):
-    """[{balancer: figures} of each round]"""
-    names = [peer for peer in peers if peer in fixture.only]
-    if fixture.memory:
+def together(names):
+    """[fixtures that share their rounds], in the order of their first"""
+    groups = []
+    for name in names:
+        beside = FIXTURES[name].beside
+        group = next((one for one in groups if beside in one), None)
+        if group:
+            group.append(name)
+        else:
+            groups.append([name])
+    return groups
+
+
+def measure(folder, group, peers, rounds, seconds, placing):
+    """{fixture: [{balancer: figures} of each round]}"""
+    first = FIXTURES[group[0]]
+    if first.memory:
         rounds = 1
-    stage = Stage(folder, names, fixture, placing)
-    done = []
+    stage = Stage(folder, [peer for peer in peers if peer in first.only], first, placing)
+    done = {name: [] for name in group}
     try:
         for number in range(rounds):
-            done.append(stage.round(number, fixture, seconds))
-            print(f"{name} {number + 1}/{rounds}: " + summary(fixture, done[-1]), flush=True)
+            for name in group:
+                figures = stage.round(number, FIXTURES[name], seconds)
+                done[name].append(figures)
+                line = summary(FIXTURES[name], figures)
+                print(f"{name} {number + 1}/{rounds}: {line}", flush=True)
     finally:
         stage.end()
     return done
@@ -290,10 +322,9 @@ def main():
     folder = tempfile.mkdtemp(prefix="roost-bench-")
     results = {}
     try:
-        for name in fixtures:
-            results[name] = measure(
-                folder, name, FIXTURES[name], peers, rounds, seconds, bench_balancers.Placing()
-            )
+        for group in together(fixtures):
+            placing = bench_balancers.Placing()
+            results |= measure(folder, group, peers, rounds, seconds, placing)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     (BUILD / "results.json").write_text(json.dumps(results, indent=1))

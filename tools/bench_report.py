@@ -136,7 +136,18 @@ def detail_table(fixtures, results):
     return table(head, rows) if rows else ""
 
 
-def growth_table(results, columns):
+def growth_cell(few, many, name, are_paired):
+    if not are_paired:
+        growth = median(many, name, "cpu_us") / median(few, name, "cpu_us")
+        return f"{(growth - 1) * 100:+.0f} %"
+    pairs = zip(few, many)
+    growths = [b[name]["cpu_us"] / a[name]["cpu_us"] * 100 - 100 for a, b in pairs]
+    if len(growths) < 2:
+        return f"{growths[0]:+.0f} %"
+    return f"{statistics.median(growths):+.0f} % ({min(growths):+.0f}–{max(growths):+.0f})"
+
+
+def growth_table(fixtures, results, columns):
     rows = []
     steps = (
         ("3 → 100 replicas", "get-150", "replicas-100"),
@@ -152,8 +163,8 @@ def growth_table(results, columns):
             if name not in names_of(results[few]):
                 row.append("–")
                 continue
-            growth = median(results[many], name, "cpu_us") / median(results[few], name, "cpu_us")
-            row.append(f"{(growth - 1) * 100:+.0f} %")
+            are_paired = fixtures[many].beside == few
+            row.append(growth_cell(results[few], results[many], name, are_paired))
         rows.append(row)
     return table(["growth of CPU a request", *columns], rows) if rows else ""
 
@@ -223,7 +234,7 @@ def report(fixtures, results, peers, place, rounds, seconds):
         caution(fixtures, results),
         cost_table(fixtures, results, peers),
         special_table(results),
-        growth_table(results, peers),
+        growth_table(fixtures, results, peers),
         memory_table(results, peers),
         detail_table(fixtures, results),
     ]
