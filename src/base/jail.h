@@ -19,19 +19,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/attribute.h"
 #include "base/error.h"
 
 /* Whether this build has the wider list. */
-#if defined(__SANITIZE_ADDRESS__)
-#define JAIL_IS_WIDE 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define JAIL_IS_WIDE 1
-#endif
-#endif
-#ifndef JAIL_IS_WIDE
-#define JAIL_IS_WIDE 0
-#endif
+#define JAIL_IS_WIDE HAS_ASAN
 
 /* Refusals that are told one by one. */
 #define JAIL_REFUSALS_TOLD_MAX 20

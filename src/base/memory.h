@@ -7,8 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a processor fetches from memory at once. */
+#define MEMORY_LINE_BYTES 64
+
 /* `size` zeroed bytes. Owner: the caller, ends with free(). */
 void *memory_allocate(size_t size);
+
+/* `size` bytes, not zeroed, from the beginning of a cache line on. Owner: the caller, ends with
+ * free(). */
+void *memory_allocate_lines(size_t size);
 
 /* Like realloc(); new bytes are not zeroed. */
 void *memory_resize(void *memory, size_t size);
