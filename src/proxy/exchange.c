@@ -615,7 +615,7 @@ void exchange_begin(struct proxy *proxy, struct stream *stream, const struct hea
 {
     struct exchange *x = pool_take(&proxy->exchanges);
 
-    memset(x, 0, sizeof(*x));
+    memset(x, 0, offsetof(struct exchange, named_ip));
     x->proxy = proxy;
     x->client = stream;
     x->from = *from;

@@ -60,40 +60,26 @@ struct exchange_news {
     bool is_client_gone;
 };
 
+/*
+ * What belongs to one moment lies together: with a thousand requests under way each comes from far
+ * away, a cache line at a time, once when it is sent on and once when it is answered.
+ */
 struct exchange {
+    /* What every step looks at. */
     struct proxy *proxy;
-    struct list list;    /* of proxy->all */
-    struct list waiting; /* of proxy->waiting_for_link */
-    struct list holding; /* of proxy->held */
-    struct timer timer;
     struct stream *client;   /* NULL: answered or gone */
     struct stream *outbound; /* NULL: none now */
-    struct exchange_client from;
-    struct exchange_news news;
     enum exchange_step step;
-
-    char named_ip[INBOUND_IP_BYTES]; /* where from.ip is no part of the inbound */
-
-    /* The request. */
-    char *text; /* its head as it is sent, or NULL */
-    size_t text_bytes;
-    size_t text_capacity;
-    size_t text_kept_bytes;  /* of it, what every attempt sends */
-    struct pool *text_pool;  /* it goes back there; NULL: it is freed */
-    struct view method_text; /* into `text` */
-    struct view target;
-    struct view host;
-    char drawn_key[KEY_DRAWN_BYTES]; /* of a request whose key may be in its body, until that is
-                                        known */
-    uint8_t drawn_key_bytes;
-    uint8_t key_source;     /* place of the source whose key `hash` is of */
-    struct view request_id; /* into `text`, or empty */
-    enum method method;
-    struct body_framing body;
+    unsigned service;
+    uint32_t seat;
+    uint32_t incarnation;
+    uint16_t status;
+    uint16_t replica_status;
     bool asks_upgrade;
     bool wants_html;
     bool is_root; /* its path is / */
     bool is_link;
+    bool is_keyed; /* the client said by what; else the key was drawn */
     bool is_request_whole;
     bool holds_body; /* `held` is the body from its first byte on */
     bool is_tunnel;
@@ -104,49 +90,71 @@ struct exchange {
     bool is_discarding;   /* the replica's answer was replaced by ours */
     bool was_sent;        /* a replica may have seen it */
     bool is_taken_back;   /* from one that went down or died: the next attempt costs nothing */
-    struct buffer held;
-    struct buffer request_trailers; /* field lines, for an attempt that begins later */
-    size_t request_credit;          /* told by the client's stream, not yet given back */
-    size_t answer_credit;
-    size_t owed;            /* to whom we watch, when that began */
-    uint32_t watch_ms;      /* the second half of the time in which something must move */
-    bool is_watched;        /* ... has begun: is anything taken? */
-    size_t request_trusted; /* sent since we last asked what is queued */
-    size_t answer_trusted;
-
-    /* The attempts. */
-    unsigned service;
-    uint64_t hash;
-    bool is_keyed; /* the client said by what; else the key was drawn */
-    struct pick_tried tried;
-    unsigned attempts;
-    uint32_t seat;
-    uint32_t incarnation;
-    bool is_counted;   /* as in flight at that seat */
-    bool is_trial;     /* as the one request that a replica on probation is tried with */
-    uint64_t whole_us; /* when the request's end came */
-    char replica[TABLE_NAME_BYTES];
-    uint32_t slot;
-    unsigned rank;
-    const char *why;
-    enum stream_failure failure;
-    const char *failure_text;
-
-    /* The waiting for an owner (proxy/hold.h). */
-    uint64_t held_from_us;
-    uint64_t held_us; /* altogether */
-    uint32_t held_seat;
-    bool has_seen_return; /* this time: the owner is being healed */
+    bool is_counted;      /* as in flight at its seat */
+    bool is_trial;        /* as the one request that a replica on probation is tried with */
+    bool is_watched;      /* the second half of the patience has begun: is anything taken? */
+    bool has_seen_return; /* while held, this time: the owner is being healed */
     bool is_verdict_over; /* the keeper had time enough to say that the owner has died */
 
-    /* For the log. */
-    uint16_t status;
-    uint16_t replica_status;
-    uint64_t bytes_in;
-    uint64_t bytes_out;
+    struct exchange_news news;
+    enum method method;
+    uint32_t watch_ms; /* the second half of the time in which something must move */
+
+    struct timer timer;
+    struct list list;  /* of proxy->all */
+    uint64_t whole_us; /* when the request's end came */
+
+    /* The request as it is sent. */
+    char *text; /* its head, or NULL */
+    size_t text_bytes;
+    size_t text_capacity;
+    size_t text_kept_bytes; /* of it, what every attempt sends */
+    struct pool *text_pool; /* it goes back there; NULL: it is freed */
+    struct buffer held;
+
+    /* What it took. */
     uint64_t start_us;
     uint64_t attempt_us;
     uint64_t first_byte_us; /* 0: none came */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    size_t answer_credit;  /* told by the replica's stream, not yet given back */
+    size_t answer_trusted; /* sent since we last asked what is queued */
+    size_t owed;           /* to whom we watch, when that began */
+
+    /* What few have, and each is asked for when it ends. */
+    struct list waiting;            /* of proxy->waiting_for_link */
+    struct list holding;            /* of proxy->held */
+    struct buffer request_trailers; /* field lines, for an attempt that begins later */
+    uint64_t held_from_us;          /* the waiting for an owner (proxy/hold.h) */
+
+    /* Whose it is and by what it is placed. */
+    struct exchange_client from;
+    struct view method_text; /* into `text` */
+    struct view target;
+    struct view host;
+    struct view request_id; /* into `text`, or empty */
+    struct body_framing body;
+    size_t request_credit; /* told by the client's stream, not yet given back */
+    size_t request_trusted;
+    uint64_t hash;
+    uint32_t slot;
+    unsigned rank;
+    const char *why;
+    const char *failure_text;
+    uint64_t held_us; /* altogether */
+    uint32_t held_seat;
+    enum stream_failure failure;
+    unsigned attempts;
+    uint8_t drawn_key_bytes;
+    uint8_t key_source; /* place of the source whose key `hash` is of */
+    struct pick_tried tried;
+    char replica[TABLE_NAME_BYTES]; /* "" before the first attempt */
+
+    /* From here on nothing is there before it is written. */
+    char named_ip[INBOUND_IP_BYTES]; /* where from.ip is no part of the inbound */
+    char drawn_key[KEY_DRAWN_BYTES]; /* of a request whose key may be in its body, until that is
+                                        known */
 };
 
 /* Where it goes, in the table in force; NULL: to the keeper, or the service is there no more. */

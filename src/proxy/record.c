@@ -129,7 +129,7 @@ void record_client_done(struct exchange *x)
     SEGMENTS_ADD(counts->in_flight, (uint32_t)-1);
     if (class < ARRAY_SIZE(counts->statuses))
         SEGMENTS_ADD(counts->statuses[class], 1);
-    if (x->failure_text && x->status >= 500)
+    if (x->status >= 500 && x->failure_text)
         SEGMENTS_ADD(counts->errors, 1);
     if (access_log_is_on(&x->proxy->log))
         log_exchange(x);

@@ -25,7 +25,7 @@ void relay_head(struct exchange *x, const struct head *head)
     const struct table_service *service = exchange_service(x);
     bool exposes = service && service->rules.exposes_replica;
     struct forward_answer given = {.replica = {NULL, 0}};
-    size_t bytes = forward_answer_bytes(head) + x->request_id.size;
+    size_t bytes = forward_answer_bytes(head) + (exposes ? x->request_id.size : 0);
     char *text = sock_text(x->proxy->socks, bytes);
     struct stream_head out = {.body = head->body, .status = head->status};
     struct h1_writer writer;
