@@ -71,24 +71,16 @@ struct inbound_group {
     struct field fields[HEAD_FIELDS_MAX]; /* of the head being parsed */
 };
 
+/* What each request touches comes first. */
 struct inbound {
     struct sock sock;
     struct stream stream;
     struct inbound_group *group;
-    struct list list;
-    struct ready again;             /* bytes in `kept` wait for their turn */
-    struct buffer kept;             /* received, not yet understood */
-    struct h1_chunk_reader *chunks; /* while a chunked body is read */
-    uint64_t left;                  /* of a body with a length */
-    uint64_t body_bytes;            /* of this request so far */
-    uint64_t sent_before;           /* the sock's count when this answer began */
-    uint32_t held;                  /* bytes told by on_body and not consumed */
-    uint32_t discarded;             /* bytes of the body, after its answer */
-    size_t scanned;                 /* of the head in `kept` */
-    uint32_t requests;              /* so far, where they are limited */
-    uint32_t opened_ms;
-    uint32_t paced_bytes; /* of the body, in this stretch of time (conn/pace.h) */
-    uint16_t listener;    /* index of the listener it came by */
+    struct buffer kept;   /* received, not yet understood */
+    uint64_t left;        /* of a body with a length */
+    uint64_t body_bytes;  /* of this request so far */
+    uint64_t sent_before; /* the sock's count when this answer began */
+    uint32_t held;        /* bytes told by on_body and not consumed */
     uint8_t state;        /* enum inbound_state */
     uint8_t method;
     uint8_t answer_framing;
@@ -106,7 +98,19 @@ struct inbound {
     bool has_fin : 1;
     bool is_loopback : 1; /* the client's address */
     bool is_counted : 1;  /* the owner's to set and use */
+
+    uint32_t requests; /* so far, where they are limited */
+
+    size_t scanned;       /* of the head in `kept` */
+    uint32_t discarded;   /* bytes of the body, after its answer */
+    uint32_t paced_bytes; /* of the body, in this stretch of time (conn/pace.h) */
+    uint16_t listener;    /* index of the listener it came by */
     char client_ip[INBOUND_IP_BYTES];
+
+    uint32_t opened_ms;
+    struct h1_chunk_reader *chunks; /* while a chunked body is read */
+    struct list list;
+    struct ready again; /* bytes in `kept` wait for their turn */
 };
 
 void inbound_group_init(struct inbound_group *group, struct sock_group *socks,

@@ -52,20 +52,15 @@ struct outbound_place {
     bool is_fresh;   /* no idle connection will do: for what has failed on one before */
 };
 
+/* What each request touches comes first. */
 struct outbound {
     struct sock sock;
     struct stream stream;
     struct outbound_pool *pool;
-    struct list list;   /* of its place: idle or busy */
-    struct list age;    /* of all idle ones, oldest first */
-    struct timer timer; /* connecting, or idle */
-    struct buffer kept; /* received, not yet understood */
-    struct h1_chunk_reader chunks;
-    size_t scanned;       /* of the head in `kept` */
-    size_t held;          /* bytes told by on_body and not consumed */
-    uint64_t left;        /* of a body with a length */
+    struct buffer kept;   /* received, not yet understood */
     uint64_t sent_before; /* the sock's count when this request began */
-    uint64_t began_us;    /* to connect */
+    uint64_t left;        /* of a body with a length */
+    size_t held;          /* bytes told by on_body and not consumed */
     uint32_t place;
     uint32_t incarnation;
     uint8_t state; /* enum outbound_state */
@@ -82,6 +77,13 @@ struct outbound {
     bool is_processing : 1;
     bool is_doomed : 1;  /* its replica is gone: the timer ends it */
     bool is_patient : 1; /* the time to connect was made longer */
+
+    struct list list;   /* of its place: idle or busy */
+    struct list age;    /* of all idle ones, oldest first */
+    uint64_t began_us;  /* to connect */
+    size_t scanned;     /* of the head in `kept` */
+    struct timer timer; /* connecting, or idle */
+    struct h1_chunk_reader chunks;
 };
 
 struct outbound_list {

@@ -56,26 +56,20 @@ struct sock_events {
     void (*on_deadline)(struct sock *sock);
 };
 
-/* A node holds tens of thousands of them: what is seldom needed is small or shared. */
+/*
+ * A node holds tens of thousands of them: what is seldom needed is small or shared. What each event
+ * and each write looks at comes first and fills one line of the cache; what is for the owner's eyes
+ * comes last, beside the owner's own.
+ */
 struct sock {
     struct watch watch;
-    struct ready ready;
+    struct buffer queue; /* accepted from the owner, not yet by the kernel */
     struct sock_group *group;
     const struct sock_events *events;
-    sock_fn destroy; /* after sock_close() */
-    union {
-        struct timer timer;     /* the owner's deadline; then that of the lingering */
-        struct garbage garbage; /* once it is closed */
-    };
-    struct buffer queue; /* accepted from the owner, not yet by the kernel */
-    uint64_t sent_bytes; /* taken by the kernel since the start */
-    uint32_t receive_max;
-    uint32_t linger_bytes;
-    uint32_t linger_owed; /* bytes not yet at the other side when its last round began */
-    int16_t error;        /* negative errno waiting to be told, or 0 */
-    uint8_t linger_rounds;
+    int16_t error; /* negative errno waiting to be told, or 0 */
     uint8_t held;  /* its write that waits for the end of the turn; 0: none */
     uint8_t ahead; /* what was received ahead and not yet delivered; 0: nothing */
+    uint8_t linger_rounds;
     bool is_connecting : 1;
     bool is_unwatched : 1;     /* adopted, and not yet under the watch of the loop */
     bool may_be_unwatched : 1; /* the owner's word */
@@ -91,6 +85,17 @@ struct sock {
     bool is_closed : 1;
     bool is_late : 1;     /* what was received ahead was not delivered then: more may have come */
     bool gets_little : 1; /* its last receive would have fitted into the inbox */
+
+    union {
+        struct timer timer;     /* the owner's deadline; then that of the lingering */
+        struct garbage garbage; /* once it is closed */
+    };
+    struct ready ready;
+    sock_fn destroy; /* after sock_close() */
+    uint32_t linger_bytes;
+    uint32_t linger_owed; /* bytes not yet at the other side when its last round began */
+    uint32_t receive_max;
+    uint64_t sent_bytes; /* taken by the kernel since the start */
 };
 
 /* Allocates the shared memory and takes the loop's ahead, settle and rest functions. */

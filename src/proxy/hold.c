@@ -174,11 +174,12 @@ static void forget_try(struct exchange *x, uint32_t seat)
 void hold_end(struct exchange *x)
 {
     struct proxy *proxy = x->proxy;
-    /* Its connection was closed and it lives: it was just about to be (RFC 9112 9.3.1). */
-    bool was_idle_end = !x->has_seen_return && x->failure == STREAM_CLOSED && x->attempts == 1;
+    bool was_idle_end;
 
     if (list_is_empty(&x->holding))
         return;
+    /* Its connection was closed and it lives: it was just about to be (RFC 9112 9.3.1). */
+    was_idle_end = !x->has_seen_return && x->failure == STREAM_CLOSED && x->attempts == 1;
     list_remove(&x->holding);
     proxy->held_count--;
     proxy->seats[x->held_seat].held--;
