@@ -34,13 +34,17 @@ static bool is_blank(char c)
 
 struct view view_trim(struct view v)
 {
-    while (v.size && is_blank(v.data[0])) {
-        v.data++;
-        v.size--;
-    }
-    while (v.size && is_blank(v.data[v.size - 1]))
-        v.size--;
-    return v;
+    const char *start = v.data;
+    const char *end;
+
+    if (!v.size)
+        return v;
+    end = start + v.size;
+    while (start != end && is_blank(*start))
+        start++;
+    while (end != start && is_blank(end[-1]))
+        end--;
+    return view_between(start, end);
 }
 
 bool view_next_in_list(struct view *list, struct view *element)

@@ -1,5 +1,7 @@
 #include "http/h1_line.h"
 
+#include <endian.h>
+
 #include "http/h1_class.h"
 
 #define VERSION_BYTES 8 /* "HTTP/1.1" */
@@ -26,6 +28,17 @@ static inline const char *skip(const struct h1_reader *reader, const char *from,
             return place;
         from = reader->known;
     }
+    while (reader->end - from >= 4) {
+        if (!h1_class_is(from[0], class))
+            return from;
+        if (!h1_class_is(from[1], class))
+            return from + 1;
+        if (!h1_class_is(from[2], class))
+            return from + 2;
+        if (!h1_class_is(from[3], class))
+            return from + 3;
+        from += 4;
+    }
     while (from < reader->end && h1_class_is(*from, class))
         from++;
     return from;
@@ -33,25 +46,31 @@ static inline const char *skip(const struct h1_reader *reader, const char *from,
 
 #define EACH_BYTE UINT64_C(0x0101010101010101)
 
-/* Eight bytes at once: is a control byte or DEL among them? A byte above 127 hides nothing, and a
- * false alarm costs a closer look only. */
-static inline bool has_control(const char *eight)
+/* Of eight bytes the first that is a control byte or DEL, all looked at at once; 8: none is. The
+ * lowest mark is right; those above it may be there because of it. */
+static inline size_t first_control(const char *eight)
 {
-    uint64_t bytes, low, del;
+    uint64_t bytes, low, del, marks;
 
     memcpy(&bytes, eight, sizeof(bytes));
+    bytes = le64toh(bytes);
     low = (bytes - EACH_BYTE * 0x20) & ~bytes;
     bytes ^= EACH_BYTE * 0x7f;
     del = (bytes - EACH_BYTE) & ~bytes;
-    return ((low | del) & EACH_BYTE * 0x80) != 0;
+    marks = (low | del) & EACH_BYTE * 0x80;
+    return marks ? (size_t)__builtin_ctzll(marks) / 8 : sizeof(bytes);
 }
 
 /* The end of a field value: most bytes of a head are in values. */
 static inline const char *skip_value(const struct h1_reader *reader, const char *from)
 {
-    if (LIKELY(from >= reader->known)) {
-        while (reader->end - from >= 8 && !has_control(from))
-            from += 8;
+    while (LIKELY(from >= reader->known && reader->end - from >= 8)) {
+        size_t good = first_control(from);
+
+        from += good;
+        if (good < 8 && *from != '\t')
+            return from;
+        from += good < 8;
     }
     return skip(reader, from, H1_CLASS_VALUE, '\r');
 }
@@ -76,8 +95,11 @@ static inline enum h1_step read_end(struct h1_reader *reader, const char *at, co
 static enum h1_step read_version(struct h1_reader *reader, const char *at)
 {
     static const char shape[VERSION_BYTES + 1] = "HTTP/0.0";
+    static const char usual[] = "HTTP/1.1";
     size_t size = (size_t)(reader->end - at);
 
+    if (LIKELY(size >= VERSION_BYTES && memcmp(at, usual, VERSION_BYTES) == 0))
+        return H1_STEP_LINE;
     for (size_t i = 0; i < VERSION_BYTES; i++) {
         if (i == size)
             return H1_STEP_MORE;
