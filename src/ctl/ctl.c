@@ -14,24 +14,40 @@
 #include "ctl/ctl_pool.h"
 #include "ctl/ctl_status.h"
 
+/* What only some verbs know: the rest is refused, not passed over. */
+enum {
+    KNOWS_NAMES = 1 << 0,
+    KNOWS_COUNT = 1 << 1,
+    KNOWS_EPOCH = 1 << 2,
+    KNOWS_UNDO = 1 << 3,
+    KNOWS_WATCH = 1 << 4,
+    KNOWS_FOLLOW = 1 << 5,
+};
+
 struct verb {
     const char *name;
     int (*run)(struct ctl *ctl);
+    unsigned knows;
     const char *arguments;
     const char *summary;
 };
 
 static const struct verb verbs[] = {
-    {"status", ctl_status, "[--watch]", "the balancer, its workers and replicas"},
-    {"add", ctl_pool_add, "[-n N] [NAME...]", "adds replicas; waits until they serve"},
-    {"rm", ctl_pool_remove, "[-n N] [NAME...]", "drains and ends replicas, the rest at random"},
-    {"drain", ctl_pool_drain, "[--undo] NAME...", "no new requests, but the replica stays"},
-    {"weight", ctl_pool_weight, "NAME W", "its share of the keys, in relation to the others"},
-    {"plan", ctl_pool_plan, "add|rm|drain|weight ...", "what that would move, without doing it"},
-    {"explain", ctl_look_explain, "KEY", "where a key goes and why"},
-    {"events", ctl_events, "[-f]", "what has happened; -f goes on"},
-    {"logs", ctl_look_logs, "NAME", "what a replica wrote"},
-    {"reload", ctl_pool_reload, "", "reads the configuration again"},
+    {"status", ctl_status, KNOWS_WATCH, "[--watch]", "the balancer, its workers and replicas"},
+    {"add", ctl_pool_add, KNOWS_NAMES | KNOWS_COUNT | KNOWS_EPOCH, "[-n N] [NAME...]",
+     "adds replicas; waits until they serve"},
+    {"rm", ctl_pool_remove, KNOWS_NAMES | KNOWS_COUNT | KNOWS_EPOCH, "[-n N] [NAME...]",
+     "drains and ends replicas, the rest at random"},
+    {"drain", ctl_pool_drain, KNOWS_NAMES | KNOWS_EPOCH | KNOWS_UNDO, "[--undo] NAME...",
+     "no new requests, but the replica stays"},
+    {"weight", ctl_pool_weight, KNOWS_NAMES | KNOWS_EPOCH, "NAME W",
+     "its share of the keys, in relation to the others"},
+    {"plan", ctl_pool_plan, KNOWS_NAMES | KNOWS_COUNT, "add|rm|drain|weight ...",
+     "what that would move, without doing it"},
+    {"explain", ctl_look_explain, KNOWS_NAMES, "KEY", "where a key goes and why"},
+    {"events", ctl_events, KNOWS_FOLLOW, "[-f]", "what has happened; -f goes on"},
+    {"logs", ctl_look_logs, KNOWS_NAMES, "NAME", "what a replica wrote"},
+    {"reload", ctl_pool_reload, 0, "", "reads the configuration again"},
 };
 
 static void print_help(FILE *out)
@@ -77,6 +93,15 @@ static int read_count(struct ctl_options *options, const char *text, struct erro
     return 0;
 }
 
+static int check_epoch(const char *text, struct error *why)
+{
+    uint64_t epoch;
+
+    if (view_to_number(view_of(text), INT64_MAX, &epoch) < 0)
+        return error_set(why, -EINVAL, "--if-epoch wants a number, as plan says it");
+    return 0;
+}
+
 /* The value of the option at *argv, which is moved on where it is the next argument; NULL where
  * that option is another one. */
 static const char *value_of(char ***argv, const char *name, struct error *why, int *result)
@@ -116,6 +141,8 @@ static int take_text(struct ctl_options *options, char ***argv, struct error *wh
         *texts[i].value = value;
         if (count)
             result = read_count(options, count, why);
+        else if (texts[i].value == &options->epoch)
+            result = check_epoch(value, why);
         return result < 0 ? result : 1;
     }
     return 0;
@@ -190,6 +217,30 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
+/* Refuses what was given and the verb does nothing with. */
+static int check_known(const struct verb *verb, const struct ctl_options *options,
+                       struct error *why)
+{
+    const struct {
+        unsigned kind;
+        bool is_given;
+        const char *text;
+    } given[] = {
+        {KNOWS_COUNT, options->count > 0, "-n"},
+        {KNOWS_EPOCH, options->epoch != NULL, "--if-epoch"},
+        {KNOWS_UNDO, options->undoes, "--undo"},
+        {KNOWS_WATCH, options->watches, "--watch"},
+        {KNOWS_FOLLOW, options->follows, "-f"},
+        {KNOWS_NAMES, options->name_count > 0, options->names[0]},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+        if (given[i].is_given && !(verb->knows & given[i].kind))
+            return error_set(why, -EINVAL, "%s knows no '%s'", verb->name, given[i].text);
+    }
+    return 0;
+}
+
 static int run(const struct verb *verb, const struct ctl_options *options)
 {
     struct ctl ctl = {.options = options};
@@ -204,9 +255,10 @@ static int run(const struct verb *verb, const struct ctl_options *options)
     else
         fprintf(stderr, "roost ctl: %s\n", why.text);
     ctl_client_close(&ctl.client);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return WORD_FAILED;
-    return status;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    perror("roost ctl: standard output");
+    return WORD_FAILED;
 }
 
 static int main_with(char **argv, struct ctl_options *options)
@@ -229,6 +281,10 @@ static int main_with(char **argv, struct ctl_options *options)
     verb = find_verb(options->verb);
     if (!verb) {
         fprintf(stderr, "roost ctl: there is no verb '%s'; see roost ctl --help\n", options->verb);
+        return WORD_USAGE;
+    }
+    if (check_known(verb, options, &why) < 0) {
+        fprintf(stderr, "roost ctl: %s; see roost ctl --help\n", why.text);
         return WORD_USAGE;
     }
     return run(verb, options);

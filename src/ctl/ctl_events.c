@@ -44,6 +44,18 @@ static void print_moved(const json_t *event)
            json_integer_value(json_object_get(event, "excess")));
 }
 
+/* What happens to a replica has a reason; what happens to a pool, somebody who asked for it. */
+static void print_cause(const json_t *event)
+{
+    const char *cause = text_of(event, "cause");
+
+    if (!cause[0])
+        return;
+    printf("  %s", cause);
+    if (!view_starts_with(view_of(text_of(event, "what")), VIEW("replica.")))
+        printf(" by %s", text_of(event, "who"));
+}
+
 /* "05:54:16.610  pool.added  web  S4, S5  POST /v1/replicas by 127.0.0.1, moved ..." */
 static void print_event(const json_t *event)
 {
@@ -59,8 +71,7 @@ static void print_event(const json_t *event)
            text_of(event, "what"), text_of(event, "service"));
     json_array_foreach(json_object_get(event, "replicas"), i, name)
         printf("%s%s", i ? ", " : "", json_string_value(name));
-    if (text_of(event, "cause")[0])
-        printf("  %s by %s", text_of(event, "cause"), text_of(event, "who"));
+    print_cause(event);
     print_moved(event);
     puts("");
 }

@@ -191,6 +191,23 @@ static void print_service(const json_t *service)
     print_lookups(json_object_get(service, "lookups"));
 }
 
+/* False after it was said that there is no such service. */
+static bool has_service(const struct ctl *ctl, const json_t *status)
+{
+    json_t *service;
+    size_t i;
+
+    if (!ctl->options->service)
+        return true;
+    json_array_foreach(json_object_get(status, "services"), i, service)
+    {
+        if (strcmp(ctl->options->service, text_of(service, "name")) == 0)
+            return true;
+    }
+    fprintf(stderr, "roost ctl: there is no service '%s'\n", ctl->options->service);
+    return false;
+}
+
 static void print_status(const struct ctl *ctl, const json_t *status)
 {
     json_t *service;
@@ -209,16 +226,13 @@ int ctl_status(struct ctl *ctl)
 {
     bool is_terminal = isatty(STDOUT_FILENO);
 
-    if (ctl->options->name_count) {
-        fprintf(stderr, "roost ctl: status knows no '%s'; see roost ctl --help\n",
-                ctl->options->names[0]);
-        return WORD_USAGE;
-    }
     for (;;) {
         json_t *status = ctl_ask(ctl, METHOD_GET, "/v1/status", NULL);
 
-        if (!status)
+        if (!status || !has_service(ctl, status)) {
+            json_decref(status);
             return WORD_FAILED;
+        }
         if (!ctl->options->is_json) {
             if (ctl->options->watches && is_terminal)
                 fputs(CLEAR_SCREEN, stdout);

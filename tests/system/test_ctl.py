@@ -159,12 +159,33 @@ def test_what_is_refused_is_said_in_one_line_and_is_1(pool):
         ["nothing"], ["rm"], ["drain"], ["weight", "Server 1"], ["weight", "Server 1", "x"],
         ["weight", "Server 1", "70000"], ["add", "-n", "0"], ["add", "-n", "x"], ["add", "-n"],
         ["status", "--nothing"], ["status", "extra"], ["plan"], ["plan", "what"], ["explain"],
-        ["explain", "a", "b"], ["logs"], ["plan", "weight", "a"],
+        ["explain", "a", "b"], ["logs"], ["plan", "weight", "a"], ["events", "extra"],
+        ["reload", "extra"], ["logs", "-f", "Server 1"], ["status", "-n", "2"],
+        ["rm", "--undo", "Server 1"], ["explain", "a", "--watch"], ["plan", "rm", "--if-epoch", "1"],
+        ["add", "--if-epoch", "x", "S4"], ["add", "--if-epoch", "-1", "S4"],
     ],
 )  # fmt: skip
 def test_wrong_usage_is_2(pool, arguments):
     where = [] if arguments[-1] == "-n" else None
     assert "--help" in failed(ctl(pool, *arguments, where=where), 2)
+
+
+def test_the_status_of_a_service_that_is_none_is_1(pool):
+    process = ctl(pool, "status", "--service", "none")
+    assert "'none'" in failed(process)
+    assert process.stdout == ""
+
+
+def test_what_cannot_be_printed_is_said(pool):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        process = subprocess.run(
+            [str(BINARY), "ctl", "status", "--state", str(pool.state)],
+            env=pool.environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_S,
+        )  # fmt: skip
+    assert (process.returncode, process.stderr) == (
+        1,
+        "roost ctl: standard output: No space left on device\n",
+    )
 
 
 def test_no_verb_is_2_and_help_is_0(pool):
@@ -225,6 +246,14 @@ def test_events_prints_what_has_happened(roost):
     )
     events = [json.loads(line) for line in done(ctl(roost, "events", "--json")).splitlines()]
     assert [event["number"] for event in events] == list(range(1, len(events) + 1))
+
+
+def test_events_says_why_a_replica_died(roost):
+    os.kill(roost.on_control("GET", "/v1/replicas/Server%202").json()["pid"], signal.SIGKILL)
+    (dead,) = wait_until(
+        lambda: [x for x in done(ctl(roost, "events")).splitlines() if "replica.dead" in x], 10
+    )
+    assert re.search(r"  replica\.dead +web  Server 2  killed by SIGKILL$", dead), dead
 
 
 class Following:
