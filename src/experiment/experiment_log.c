@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -70,6 +71,7 @@ static int read_all(struct experiment_rig *rig, const char *path, struct reading
     char *line = NULL;
     size_t capacity = 0;
     ssize_t size;
+    int problem;
 
     if (!file)
         return error_set(why, -errno, "%s: %m", path);
@@ -83,11 +85,14 @@ static int read_all(struct experiment_rig *rig, const char *path, struct reading
         if (reading->lines % 4096 == 0 && experiment_rig_wait(rig, 0, why) < 0)
             break;
     }
+    problem = ferror(file) ? errno : 0;
     free(line);
     if (file != stdin)
         fclose(file);
     if (rig->is_interrupted)
         return error_set(why, -EINTR, "interrupted");
+    if (problem)
+        return error_set(why, -problem, "%s: %s", path, strerror(problem));
     if (!reading->timeline.total)
         return error_set(why, -ENODATA,
                          "%s: no line names a replica; roost's access log (JSON or logfmt) does",

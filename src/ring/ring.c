@@ -1,5 +1,6 @@
 #include "ring/ring.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,16 +15,20 @@
 struct verb {
     const char *name;
     int (*run)(const struct ring_options *options);
-    const char *arguments;
+    bool takes_arguments;
+    const char *usage;
     const char *summary;
 };
 
 static const struct verb verbs[] = {
-    {"pick", ring_pick, "[KEY...]", "which replica a key goes to; keys also from standard input"},
-    {"shares", ring_shares, "", "what share of all keys each replica has, exactly"},
-    {"plan", ring_plan, "[--add A,B] [--remove C]", "what a change of the members would move"},
-    {"compare", ring_compare, "", "all schemes side by side: evenness, movement, cost"},
-    {"replay", ring_replay, "LOG", "an access log against a scheme: evenness, moves, cache hits"},
+    {"pick", ring_pick, true, " [KEY...]",
+     "which replica a key goes to; keys also from standard input"},
+    {"shares", ring_shares, false, "", "what share of all keys each replica has, exactly"},
+    {"plan", ring_plan, false, " [--add A,B] [--remove C]",
+     "what a change of the members would move"},
+    {"compare", ring_compare, false, "", "all schemes side by side: evenness, movement, cost"},
+    {"replay", ring_replay, true, " LOG",
+     "an access log against a scheme: evenness, moves, cache hits"},
 };
 
 static void print_help(FILE *out)
@@ -45,10 +50,14 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
         return WORD_USAGE;
     }
     if (options.is_help) {
-        printf("usage: roost ring %s [OPTION...] %s\n\n%s.\n\n", verb->name, verb->arguments,
+        printf("usage: roost ring %s [OPTION...]%s\n\n%s.\n\n", verb->name, verb->usage,
                verb->summary);
         ring_options_help(stdout);
         answer = WORD_DONE;
+    } else if (options.argument_count && !verb->takes_arguments) {
+        fprintf(stderr, "roost ring %s: '%s' is not known; see --help\n", verb->name,
+                options.arguments[0]);
+        answer = WORD_USAGE;
     } else {
         answer = verb->run(&options);
     }

@@ -97,12 +97,15 @@ static int parse_common(struct view text, const char *field, struct ring_log_lin
     struct view request = view_after(text, view_find(text, '"') + 1);
     struct view rest = view_after(request, view_find(request, '"') + 1);
     struct view target;
+    struct view version;
     struct view bytes;
 
     request = view_first(request, view_find(request, '"'));
     target = view_after(request, view_find(request, ' ') + 1);
+    version = view_after(target, view_find(target, ' ') + 1);
     target = view_first(target, view_find(target, ' '));
-    if (!target.size)
+    /* Servers also write down what was no request at all. */
+    if (!target.size || !view_starts_with(version, VIEW("HTTP/")))
         return -EINVAL;
     rest = view_trim(rest);
     bytes = view_after(rest, view_find(rest, ' ') + 1);

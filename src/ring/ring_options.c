@@ -10,6 +10,7 @@
 #include "base/word.h"
 
 #define REPLICAS_DEFAULT 3
+#define SLOTS_MIN        2  /* of a classic ring; a table of slot-hrw wants more and says so */
 #define NAME_BYTES       24 /* of "Server 16384" and alike */
 
 /* What was given, before it is made into members. */
@@ -33,6 +34,7 @@ struct flag {
     const char *name;
     enum kind kind;
     void *value;
+    uint64_t min;
     uint64_t max;
 };
 
@@ -92,7 +94,7 @@ static int take_flag(const struct flag *flag, const char *value, struct error *w
         *(const char **)flag->value = value;
         return 0;
     }
-    return options_take_number(value, flag->name, 0, flag->max, flag->value, why);
+    return options_take_number(value, flag->name, flag->min, flag->max, flag->value, why);
 }
 
 /* `--name value` and `--name=value`; whatever does not begin with a dash is an argument. */
@@ -255,29 +257,29 @@ int ring_options_parse(int argc, char **argv, struct ring_options *options, stru
 {
     struct given given = {.replicas = REPLICAS_DEFAULT, .first_id = 1};
     const struct flag flags[] = {
-        {"--scheme", KIND_TEXT, &given.scheme, 0},
-        {"--replicas", KIND_NUMBER, &given.replicas, BALANCE_MEMBERS_MAX},
-        {"--names", KIND_TEXT, &given.names, 0},
-        {"--weights", KIND_TEXT, &given.weights, 0},
-        {"--slots", KIND_NUMBER, &given.slots, BALANCE_SLOTS_MAX},
-        {"--virtual", KIND_NUMBER, &given.virtual_servers, BALANCE_SLOTS_MAX},
-        {"--request-hash", KIND_TEXT, &given.request_hash, 0},
-        {"--server-hash", KIND_TEXT, &given.server_hash, 0},
-        {"--first-id", KIND_NUMBER, &given.first_id, INT32_MAX},
-        {"--cap", KIND_TEXT, &given.cap, 0},
-        {"--keys", KIND_TEXT, &given.keys, 0},
-        {"--add", KIND_TEXT, &options->add, 0},
-        {"--remove", KIND_TEXT, &options->remove, 0},
-        {"--key", KIND_TEXT, &options->key, 0},
-        {"--changes", KIND_TEXT, &options->changes, 0},
-        {"--cache", KIND_NUMBER, &options->cache, INT32_MAX},
-        {"--plot", KIND_TEXT, &options->plot, 0},
-        {"--json", KIND_FLAG, &options->is_json, 0},
-        {"--csv", KIND_FLAG, &options->is_csv, 0},
-        {"--verbose", KIND_FLAG, &options->is_verbose, 0},
-        {"--help", KIND_FLAG, &options->is_help, 0},
-        {"-h", KIND_FLAG, &options->is_help, 0},
-        {NULL, KIND_FLAG, NULL, 0},
+        {"--scheme", KIND_TEXT, &given.scheme, 0, 0},
+        {"--replicas", KIND_NUMBER, &given.replicas, 0, BALANCE_MEMBERS_MAX},
+        {"--names", KIND_TEXT, &given.names, 0, 0},
+        {"--weights", KIND_TEXT, &given.weights, 0, 0},
+        {"--slots", KIND_NUMBER, &given.slots, SLOTS_MIN, BALANCE_SLOTS_MAX},
+        {"--virtual", KIND_NUMBER, &given.virtual_servers, 1, BALANCE_SLOTS_MAX},
+        {"--request-hash", KIND_TEXT, &given.request_hash, 0, 0},
+        {"--server-hash", KIND_TEXT, &given.server_hash, 0, 0},
+        {"--first-id", KIND_NUMBER, &given.first_id, 0, INT32_MAX},
+        {"--cap", KIND_TEXT, &given.cap, 0, 0},
+        {"--keys", KIND_TEXT, &given.keys, 0, 0},
+        {"--add", KIND_TEXT, &options->add, 0, 0},
+        {"--remove", KIND_TEXT, &options->remove, 0, 0},
+        {"--key", KIND_TEXT, &options->key, 0, 0},
+        {"--changes", KIND_TEXT, &options->changes, 0, 0},
+        {"--cache", KIND_NUMBER, &options->cache, 0, INT32_MAX},
+        {"--plot", KIND_TEXT, &options->plot, 0, 0},
+        {"--json", KIND_FLAG, &options->is_json, 0, 0},
+        {"--csv", KIND_FLAG, &options->is_csv, 0, 0},
+        {"--verbose", KIND_FLAG, &options->is_verbose, 0, 0},
+        {"--help", KIND_FLAG, &options->is_help, 0, 0},
+        {"-h", KIND_FLAG, &options->is_help, 0, 0},
+        {NULL, KIND_FLAG, NULL, 0, 0},
     };
     int answer;
 

@@ -273,6 +273,8 @@ static int read_lines(struct replay *replay, FILE *file, struct error *why)
         answer = do_changes(replay, why);
         count_request(replay, &line);
     }
+    if (answer == 0 && ferror(file))
+        answer = error_set(why, -errno, "%s: %s", replay->options->arguments[0], strerror(errno));
     if (facts.st_size && lines >= PROGRESS_LINES && isatty(STDERR_FILENO))
         fputs("\r\033[K", stderr);
     free(text);

@@ -294,6 +294,8 @@ def test_a_log_without_replicas_is_refused_with_a_sentence(tmp_path):
     log.write_text("nothing\n")
     done = experiment("log", log, check=False)
     assert done.returncode == 1 and "no line names a replica" in done.stderr
+    done = experiment("log", tmp_path, check=False)
+    assert done.returncode == 1 and "Is a directory" in done.stderr, done
     assert experiment("log", tmp_path / "absent", check=False).returncode == 1
 
 

@@ -26,8 +26,8 @@ SHARES = [
 ]
 
 
-def ring(*arguments, text=None):
-    done = subprocess.run(
+def run(*arguments, text=None):
+    return subprocess.run(
         [BINARY, "ring", *map(str, arguments)],
         input=text,
         stdin=subprocess.DEVNULL if text is None else None,
@@ -36,8 +36,34 @@ def ring(*arguments, text=None):
         timeout=TIMEOUT_S,
         check=False,
     )
+
+
+def ring(*arguments, text=None):
+    done = run(*arguments, text=text)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments,said",
+    [
+        (["shares", "extra"], "'extra'"), (["compare", "extra"], "'extra'"),
+        (["plan", "--add", "A", "extra"], "'extra'"),
+        (["shares", "--scheme", "classic", "--virtual", 0], "from 1 to"),
+        (["shares", "--scheme", "classic", "--slots", 0], "from 2 to"),
+        (["shares", "--slots", 0], "from 2 to"), (["replay"], "LOG"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_and_not_passed_over(arguments, said):
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, ""), done
+    assert done.stderr.startswith("roost ring ") and said in done.stderr
+
+
+def test_a_log_that_cannot_be_read_is_no_empty_log(tmp_path):
+    done = run("replay", tmp_path)
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert done.stderr == f"roost ring: {tmp_path}: Is a directory\n"
 
 
 @pytest.mark.parametrize("request_hash,server_hash,first_id,expected", SHARES)

@@ -59,6 +59,8 @@ static void what_is_not_there_is_refused(void **state)
                                         "\"\"",
                                         "a=b",
                                         "x - - [t] \"GET\" 200 1",
+                                        "x - - [t] \"GET /a\" 400 1",
+                                        "x - - [t] \"\\x16\\x03 \\x01 a\" 400 1",
                                         "{\"path\":\"\"}",
                                         "{\"path\":[1]}",
                                         "path="};
