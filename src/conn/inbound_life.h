@@ -1,6 +1,7 @@
 /*
- * What the two sides of an inbound share, the one that takes requests (inbound.c) and the one that
- * gives answers (inbound_answer.c): how its connection goes on, waits and ends.
+ * What the parts of an inbound share, those that open it (inbound.c), take its requests
+ * (inbound_request.c) and give its answers (inbound_answer.c): how its connection goes on, waits
+ * and ends.
  *
  * Owner: the inbound.
  */
