@@ -218,16 +218,24 @@ static void read_parts(struct config_loading *loading, const struct config_field
     }
 }
 
+static bool holds_lines(enum config_type type)
+{
+    return type == CONFIG_LIST || type == CONFIG_SECTION || config_value_is_map(type) ||
+           config_value_is_list(type);
+}
+
 static void read_field(struct config_loading *loading, const struct config_field *field,
                        const struct document_node *node, const struct place *place)
 {
+    /* A section or list whose lines are all commented out is one that nobody has written. */
+    if (node->kind == DOCUMENT_NOTHING && holds_lines(field->type))
+        return;
     if (field->type == CONFIG_LIST) {
         read_parts(loading, field, node, place);
     } else if (field->type == CONFIG_SECTION) {
-        /* A section whose lines are all commented out is one with nothing in it. */
         if (node->kind == DOCUMENT_MAP)
             read_map(loading, node, place);
-        else if (node->kind != DOCUMENT_NOTHING)
+        else
             refuse_kind(loading, node, place, "a map");
     } else if (config_value_is_map(field->type)) {
         read_pairs(loading, field, node, place);

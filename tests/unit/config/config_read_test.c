@@ -75,6 +75,34 @@ static void the_example_of_the_documentation_is_read_whole(void **state)
     any_config_free(at);
 }
 
+static void what_is_all_commented_out_is_at_its_defaults(void **state)
+{
+    (void)state;
+    struct any_config *at = any_config_fine("listen:\n"
+                                            "limits:\n"
+                                            "trusted-proxies:\n"
+                                            "services:\n"
+                                            "  - name: a\n"
+                                            "    replicas:\n"
+                                            "      names:\n"
+                                            "      env:\n"
+                                            "    balance:\n"
+                                            "      key:\n",
+                                            NULL);
+    const struct config_service *service = &at->config.services[0];
+
+    assert_int_equal(at->config.service_count, 1);
+    assert_int_equal(at->config.limits.connections, 20000);
+    assert_int_equal(at->config.trusted_proxies.count, 0);
+    assert_int_equal(service->replicas.env.count, 0);
+    assert_int_equal(service->balance.key.count, 2);
+    any_config_free(at);
+    at = any_config_fine("services:\n  # - name: a\n", NULL);
+    assert_int_equal(at->config.service_count, 1);
+    assert_string_equal(at->config.services[0].name, "web");
+    any_config_free(at);
+}
+
 static void an_unknown_key_is_an_error_with_the_nearest_one(void **state)
 {
     (void)state;
@@ -209,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_of_the_documentation_is_read_whole),
+        cmocka_unit_test(what_is_all_commented_out_is_at_its_defaults),
         cmocka_unit_test(an_unknown_key_is_an_error_with_the_nearest_one),
         cmocka_unit_test(a_repeated_key_is_an_error),
         cmocka_unit_test(a_wrong_value_says_what_was_expected_and_found),
