@@ -358,7 +358,8 @@ static void begin_remove(struct crew_call *call)
 
 /* ---- weights ---- */
 
-static int check_weigh(struct crew_call *call, struct error *why)
+/* `is_unsaved`: it was the disk, whose -ENOSPC is not that of a full ring. */
+static int check_weigh(struct crew_call *call, bool *is_unsaved, struct error *why)
 {
     struct crew *crew = call->crew;
     struct crew_member *member = crew_find(crew, call->names[0]);
@@ -374,8 +375,10 @@ static int check_weigh(struct crew_call *call, struct error *why)
                          : call->weight;
     crew_displace(crew);
     result = crew_placement(crew, &image, why);
-    if (result == 0)
+    if (result == 0) {
         result = state_set_weight(crew->state, crew->config->name, member->name, call->weight, why);
+        *is_unsaved = result < 0;
+    }
     if (result < 0) {
         member->weight = before;
         crew_displace(crew);
@@ -395,14 +398,15 @@ static void on_weigh_adopted(struct publish_waiter *waiter)
 static void begin_weigh(struct crew_call *call)
 {
     struct error why;
-    int result = check_weigh(call, &why);
+    bool is_unsaved = false;
+    int result = check_weigh(call, &is_unsaved, &why);
 
     if (result == 0)
         tell_workers(call, on_weigh_adopted);
-    else if (result == -ENOENT || result == -ENOSPC)
-        refuse(call, result, &why);
-    else
+    else if (is_unsaved)
         refuse_unsaved(call, &why);
+    else
+        refuse(call, result, &why);
 }
 
 /* ---- the queue ---- */

@@ -357,6 +357,9 @@ def test_a_full_disk_refuses_the_change_and_keeps_serving(start, small_disk):
     assert answer.status == 503, answer
     assert answer.json()["status"] == "failure"
     assert roost.rm(1).status == 503
+    weighed = roost.on_control("PATCH", "/v1/replicas/Server%201", {"weight": 3})
+    assert weighed.status == 503, weighed
+    assert weighed.json()["error"].startswith("the change cannot be remembered: ")
     assert names(roost) == ["Server 1", "Server 2"]
     assert roost.get("/home").status == 200
     filler.unlink()
