@@ -217,6 +217,7 @@ static void compare_and_apply(struct reload *reload)
         return;
     }
     if (json_array_size(reload->difference.changed) == 0) {
+        log_event(LOG_INFO, "reload.unchanged");
         forget_config(reload->next);
         reload->next = NULL;
         end(reload, 200, outcome(reload));

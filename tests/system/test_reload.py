@@ -346,6 +346,8 @@ def test_ctl_says_what_changed(reloaded):
 
 
 def test_sighup_reloads(reloaded):
+    reloaded.roost.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "event=reload.unchanged" in reloaded.roost.log_text(), 10)
     reloaded.write(workers=1)
     reloaded.roost.process.send_signal(signal.SIGHUP)
     wait_until(lambda: "reload.done" in reloaded.roost.log_text(), 10)
