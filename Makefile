@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help native deps deps-test build up up-native image down restart logs clean check test test-long fuzz lint install bench bench-balance bench-heal profile bench-load experiments experiments-doc
+.PHONY: help native deps deps-test build up up-native image down restart restart-native logs logs-native clean check test test-long fuzz lint install bench bench-balance bench-heal profile bench-load experiments experiments-doc
 
 help:
 	@echo 'make up          builds and starts roost on port 5000, three sample replicas behind it'
@@ -49,7 +49,10 @@ up-native: deps
 image:
 	@tools/docker.sh image
 
-restart: deps
+restart:
+	@if tools/docker.sh is-up; then tools/docker.sh restart; else $(MAKE) --no-print-directory restart-native; fi
+
+restart-native: deps
 	@tools/build.sh release
 	@tools/up.sh restart
 
@@ -57,8 +60,11 @@ down:
 	@tools/docker.sh down
 	@[ "$$(uname -s)" != Linux ] || tools/down.sh
 
-logs: native
-	@touch run/roost.log 2>/dev/null || { echo 'Nothing ran here yet: make up' >&2; exit 1; }
+logs:
+	@if tools/docker.sh is-up; then tools/docker.sh logs; else $(MAKE) --no-print-directory logs-native; fi
+
+logs-native: native
+	@[ -f run/roost.log ] || { echo 'Nothing ran here yet: make up' >&2; exit 1; }
 	@tail -n 100 -F run/roost.log
 
 clean: down

@@ -1,7 +1,8 @@
 #!/bin/sh
 # roost in containers: the image, the compose file. Plain sh, also for macOS.
-# usage: tools/docker.sh is-wanted | image | up | down | clean
-#   is-wanted: exit status 0 where DRIVER=docker
+# usage: tools/docker.sh is-wanted | is-up | image | up | restart | logs | down | clean
+#   is-wanted: exit status 0 where DRIVER=docker; is-up: also where it was started from here
+#   restart: stops what runs first; the pool stays as it was
 set -eu
 cd "$(dirname "$0")/.."
 . ./tools/environment.sh
@@ -78,7 +79,7 @@ up() {
     remove_networks ''
     mkdir -p run
     : >"$marker"
-    compose up -d --no-build
+    compose up -d --no-build "$@"
     waited=0
     until serves "$(balancer)"; do
         [ "$waited" -lt "$wait_s" ] || give_up "roost does not serve after $wait_s s:"
@@ -104,6 +105,7 @@ down() {
 
 case ${1:-} in
 is-wanted) [ "${DRIVER:-}" = docker ] ;;
+is-up) [ "${DRIVER:-}" = docker ] || [ -e "$marker" ] ;;
 image)
     need_docker
     make_image
@@ -111,6 +113,14 @@ image)
 up)
     need_docker
     up
+    ;;
+restart)
+    need_docker
+    up --force-recreate
+    ;;
+logs)
+    need_docker
+    compose logs --tail 100 -f roost
     ;;
 down)
     # Only what was started from here; nothing where there is no Docker.
@@ -125,7 +135,7 @@ clean)
     docker image prune -af --filter label=io.roost.image=roost >/dev/null
     ;;
 *)
-    echo "usage: $0 is-wanted | image | up | down | clean" >&2
+    echo "usage: $0 is-wanted | is-up | image | up | restart | logs | down | clean" >&2
     exit 2
     ;;
 esac

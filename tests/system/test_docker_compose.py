@@ -1,9 +1,12 @@
 """The Dockerfile, the compose file and the make targets around them, from a clean copy of the tree
 to a request that is answered, on a real Docker Engine."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -12,6 +15,7 @@ from docker_base import image_files
 from docker_engine import Engine
 
 MAKE_TIMEOUT_S = 500
+LOGS_TIMEOUT_S = 60
 BASE = "roost-test-base"
 SANDBOX_UID = 10001
 LEFT_OUT = shutil.ignore_patterns(".git", "build", "run", ".env", "__pycache__")
@@ -41,6 +45,27 @@ class Clone:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             timeout=MAKE_TIMEOUT_S,
         )  # fmt: skip
+
+    @contextlib.contextmanager
+    def following(self, *words):
+        """A target that goes on: its process, which is ended with all it has started."""
+        process = subprocess.Popen(
+            ["make", *words], cwd=self.folder, env=self.environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        # What never comes ends the wait, and so the test.
+        guard = threading.Timer(LOGS_TIMEOUT_S, os.killpg, (process.pid, signal.SIGKILL))
+        guard.start()
+        try:
+            yield process
+        finally:
+            guard.cancel()
+            guard.join()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            process.stdout.close()
 
     def request(self, method, path, body=None):
         return request(self.port, method, path, body)
@@ -119,6 +144,23 @@ def test_up_serves_adds_removes_heals_and_down_leaves_nothing(engine, up):
     assert nothing_is_left(engine)
     volumes = engine.do("GET", "/volumes")["Volumes"] or []
     assert [volume["Name"] for volume in volumes] == []
+
+
+def test_restart_keeps_the_pool_and_logs_show_what_was_written(engine, up):
+    assert up.request("POST", "/add", {"n": 1, "hostnames": ["S5"]}).status == 200
+    before = engine.inspect(balancer_of(engine))["Id"]
+    # Without DRIVER: what runs here says it.
+    restart = up.make("restart")
+    assert restart.returncode == 0 and f"http://127.0.0.1:{up.port}" in restart.stdout, restart
+    assert engine.inspect(balancer_of(engine))["Id"] != before
+    pool = up.request("GET", "/rep").json()["message"]["replicas"]
+    assert pool == ["Server 1", "Server 2", "Server 3", "S5"]
+    with up.following("logs") as logs:
+        seen = ""
+        while "event=serve.ready" not in seen:
+            line = logs.stdout.readline()
+            assert line, seen
+            seen += line
 
 
 def test_down_leaves_nothing_of_a_balancer_that_was_killed(engine, up):
