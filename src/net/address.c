@@ -77,17 +77,33 @@ int address_from_text(struct view text, struct address *address, struct error *w
     return 0;
 }
 
+/* As inet_ntop() does it, with a thousand steps fewer: each connection has one. */
+static void ipv4_to_text(const void *ip, char *text)
+{
+    const uint8_t *bytes = ip;
+
+    for (int i = 0; i < 4; i++) {
+        if (bytes[i] >= 100)
+            *text++ = (char)('0' + bytes[i] / 100);
+        if (bytes[i] >= 10)
+            *text++ = (char)('0' + bytes[i] / 10 % 10);
+        *text++ = (char)('0' + bytes[i] % 10);
+        *text++ = '.';
+    }
+    text[-1] = 0;
+}
+
 void address_ip_to_text(const struct address *address, char text[ADDRESS_TEXT_BYTES])
 {
     const struct in6_addr *six = &address->in6.sin6_addr;
 
     text[0] = 0;
     if (address->any.sa_family == AF_INET)
-        inet_ntop(AF_INET, &address->in.sin_addr, text, ADDRESS_TEXT_BYTES);
+        ipv4_to_text(&address->in.sin_addr, text);
     if (address->any.sa_family != AF_INET6)
         return;
     if (IN6_IS_ADDR_V4MAPPED(six))
-        inet_ntop(AF_INET, &six->s6_addr[12], text, ADDRESS_TEXT_BYTES);
+        ipv4_to_text(&six->s6_addr[12], text);
     else
         inet_ntop(AF_INET6, six, text, ADDRESS_TEXT_BYTES);
 }

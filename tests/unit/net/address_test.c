@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,6 +141,23 @@ static void a_mapped_address_is_written_as_the_ipv4_one_it_is(void **state)
     assert_int_equal(address_port(&address), 0);
 }
 
+static void every_ipv4_address_is_written_as_the_library_does(void **state)
+{
+    (void)state;
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        const uint32_t ips[] = {byte, byte << 8, byte << 16, byte << 24, byte * 0x01010101u};
+
+        for (size_t i = 0; i < sizeof(ips) / sizeof(*ips); i++) {
+            struct address address = {.in = {.sin_family = AF_INET, .sin_addr = {ips[i]}}};
+            char text[ADDRESS_TEXT_BYTES], expected[INET_ADDRSTRLEN];
+
+            assert_non_null(inet_ntop(AF_INET, &ips[i], expected, sizeof(expected)));
+            address_ip_to_text(&address, text);
+            assert_string_equal(text, expected);
+        }
+    }
+}
+
 static void addresses_are_equal_where_family_ip_and_port_are(void **state)
 {
     struct address a = parsed("127.0.0.1:80");
@@ -239,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_path_without_a_zero_is_not_read_beyond_its_end),
         cmocka_unit_test(an_ip_is_read_with_and_without_brackets),
         cmocka_unit_test(a_mapped_address_is_written_as_the_ipv4_one_it_is),
+        cmocka_unit_test(every_ipv4_address_is_written_as_the_library_does),
         cmocka_unit_test(addresses_are_equal_where_family_ip_and_port_are),
         cmocka_unit_test(loopback_is_127_and_its_twins_and_paths),
         cmocka_unit_test(a_range_holds_what_begins_like_it),
