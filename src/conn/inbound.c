@@ -122,9 +122,9 @@ struct inbound *inbound_open(struct inbound_group *group, int fd, const struct a
     pace_open(inbound);
     sock_adopt(&inbound->sock, group->socks, fd, &sock_events_);
     if (inbound->state != INBOUND_CLOSED && !sock_has_deadline(&inbound->sock))
-        inbound_life_set_deadline(inbound, inbound->sock.is_unwatched
-                                               ? INBOUND_UNWATCHED_MS
-                                               : group->settings.header_timeout_ms);
+        inbound_life_set_deadline(inbound, sock_is_watched(&inbound->sock)
+                                               ? group->settings.header_timeout_ms
+                                               : INBOUND_UNWATCHED_MS);
     return inbound;
 }
 

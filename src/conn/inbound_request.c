@@ -127,7 +127,7 @@ static void begin_request(struct inbound *inbound, const struct head *head)
     inbound->scanned = 0;
     inbound->held = 0;
     inbound->body_bytes = 0;
-    inbound->sent_before = inbound->sock.sent_bytes;
+    inbound->sent_before = sock_sent(&inbound->sock);
     inbound->method = (uint8_t)head->method;
     inbound->minor_version = head->minor_version;
     inbound->says_close = head->says_close;

@@ -187,7 +187,7 @@ int outbound_start(struct outbound_pool *pool, const struct outbound_place *wher
     outbound->interims = 0;
     outbound->is_doomed = false;
     sock_limit_receive(&outbound->sock, 0);
-    outbound->sent_before = outbound->sock.sent_bytes;
+    outbound->sent_before = sock_sent(&outbound->sock);
     outbound->is_request_done = false;
     outbound->says_close = false;
     stream_hold(&outbound->stream, events, holder);

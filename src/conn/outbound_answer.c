@@ -13,8 +13,7 @@ static void finish_answer(struct outbound *outbound, bool has_rest, const struct
 {
     const struct stream_events *events = outbound->stream.events;
     bool is_reusable = outbound->is_request_done && !outbound->says_close && !has_rest &&
-                       !sock_queued(&outbound->sock) && !outbound->sock.has_fin &&
-                       !outbound->sock.error;
+                       !sock_queued(&outbound->sock) && sock_is_whole(&outbound->sock);
 
     outbound->stream.events = NULL;
     events->on_end(&outbound->stream, trailers, count);

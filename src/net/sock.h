@@ -131,6 +131,12 @@ static inline void sock_leave_unwatched(struct sock *sock)
  * anyway. */
 void sock_watch(struct sock *sock);
 
+/* Is it watched? Of one that is open. */
+static inline bool sock_is_watched(const struct sock *sock)
+{
+    return !sock->is_unwatched;
+}
+
 /*
  * Sends or queues all of it. Too much queued (SOCK_QUEUE_BYTES_MAX) or a broken connection:
  * on_reset follows. Bytes written after sock_shut() or a failure are thrown away.
@@ -156,6 +162,12 @@ static inline uint64_t sock_sent(const struct sock *sock)
 /* Bytes written and not yet acknowledged by the other side: fewer than before means that it takes
  * them, however slowly. */
 size_t sock_owed(const struct sock *sock);
+
+/* Has the other side not ended it, and nothing broken it, as far as we have read and written? */
+static inline bool sock_is_whole(const struct sock *sock)
+{
+    return !sock->has_fin && !sock->error;
+}
 
 /* Has nothing come, not even the end? An event that says so may not be delivered yet. */
 bool sock_is_quiet(const struct sock *sock);
