@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from balancer import BINARY, FINDING, ROOT, _stat, free_port, request, wait_until
+from test_api_doc import BLOCK, fits, masked
 
 
 class Tree:
@@ -147,3 +148,45 @@ def test_down_ends_what_a_crash_left(tree):
     assert tree.down().returncode == 0
     wait_until(lambda: not tree.processes(), 10, "nothing is left")
     assert tree.down().returncode == 0
+
+
+def readme_session():
+    """[(command, output)]"""
+    (block,) = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    parts = [part.partition("\n") for part in re.split(r"^\$ ", block, flags=re.M)[1:]]
+    return [(command, output) for command, _, output in parts]
+
+
+def typed(tree, command):
+    """What it prints here, on our ports."""
+    if command == "make up":
+        return tree.up().stdout
+    command = command.replace("localhost:5000", f"localhost:{tree.port}")
+    drawn = [name for name in tree.names() if name.startswith("r-")]
+    command = command.replace("r-utber", drawn[0] if drawn else "")
+    done = subprocess.run(
+        ["/bin/sh", "-c", command.replace("curl ", "curl -s ")],
+        cwd=tree.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    return done.stdout
+
+
+def killed_here(tree, command):
+    """Of all replicas it kills one of ours, and does not guess how long its heal takes."""
+    kill, _, rest = command.partition("; sleep 0.1; ")
+    if kill == "pkill -9 -n -f 'roost replica'":
+        replicas = request(tree.control_port, "GET", "/v1/replicas").json()["replicas"]
+        os.kill(replicas[-1]["pid"], 9)
+        return rest
+    return command
+
+
+def test_the_session_of_the_readme_is_what_happens(tree):
+    session = readme_session()
+    assert [command.split()[0] for command, _ in session].count("curl") == 4
+    for command, wanted in session:
+        here = killed_here(tree, command)
+        got = typed(tree, here)
+        if here != command:
+            got = wait_until(lambda: fits(wanted, text := typed(tree, here)) and text, 10, command)
+        assert fits(wanted, got), f"$ {command}\n{masked(got)}\n-- README --\n{masked(wanted)}"
