@@ -292,8 +292,12 @@ def test_the_first_lines_say_where_to_go(roost):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["serve", "--help"], ["stop", "--help"], ["--help"], ["--version"]]
-)
+    "arguments",
+    [
+        ["serve", "--help"], ["stop", "--help"], ["--help"], ["--version"], ["replica", "--help"],
+        ["worker", "--help"], ["dockhand", "--help"],
+    ],
+)  # fmt: skip
 def test_help_is_there(arguments):
     done = subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=10)
     assert done.returncode == 0
