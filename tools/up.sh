@@ -11,15 +11,21 @@ state=run/state
 log=run/roost.log
 record=run/up # pid, its start time, digest of the options, as they were at the start
 
-port=${ROOST_PORT:-${PORT:-5000}}
-[[ $port =~ ^[0-9]{1,5}$ ]] || port=5000 # the program says what is wrong with it
-control=${ROOST_CONTROL_PORT:-${CONTROL_PORT:-$((10#$port + 1))}}
+# What the settings come to, as the program reads them; it says what is wrong with them.
+effective=$(build/roost check --print 2>/dev/null) || {
+    echo "roost did not start:"
+    build/roost check >/dev/null || true
+    exit 1
+} >&2
+mapfile -t traffic < <(sed -n 's/^  - address: "\(.*\)"$/\1/p' <<<"$effective")
+mapfile -t control < <(sed -n '/^control:/,/^[a-bd-z]/ s/^  address: \["\(.*\)"\]$/\1/p' <<<"$effective" |
+    sed 's/", "/\n/g')
 
 # Of every setting that a start would read. A digest, because a token may be among them.
 options_digest() {
     local name
     for name in NUM_SERVERS N NUM_SLOTS M NUM_VIRTUAL_SERVERS K SCHEME REQUEST_HASH SERVER_HASH \
-        PORT CONTROL_PORT LISTEN DRIVER SERVER_IMAGE DOCKER_NETWORK HEARTBEAT_INTERVAL "${!ROOST_@}"; do
+        PORT CONTROL_PORT LISTEN CONTROL_LISTEN DRIVER SERVER_IMAGE DOCKER_NETWORK HEARTBEAT_INTERVAL "${!ROOST_@}"; do
         printf '%s=%s\n' "$name" "${!name-}"
     done | sort -u | sha256sum | cut -c1-32
 }
@@ -33,20 +39,12 @@ start_time_of() {
     [[ $1 != Z ]] && echo "${20}"
 }
 
-# What GET http://127.0.0.1:$1$2 answers, head and body, or nothing.
-answer_of() {
-    timeout 2 bash -c '
-        exec 3<>"/dev/tcp/127.0.0.1/$1" &&
-            printf "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" "$2" >&3 &&
-            cat <&3' answer_of "$1" "$2" 2>/dev/null || true
-}
-
 serves() {
-    [[ $(answer_of "$control" /readyz) == 'HTTP/1.1 200 '* ]]
+    [[ $(build/roost ctl status --state "$state" 2>/dev/null) == 'roost '*', serving for '* ]]
 }
 
 has_starting_replicas() {
-    [[ $(answer_of "$control" /stats) =~ \"state\":\ ?\"starting\" ]]
+    [[ $(build/roost ctl status --json --state "$state" 2>/dev/null) == *'"state":"starting"'* ]]
 }
 
 # The inodes of the sockets that listen on port $1.
@@ -71,20 +69,35 @@ owner_of() {
     echo "a process of somebody else"
 }
 
-check_port() {
-    [[ -n $(listening_inodes "$1") ]] || return 0
-    echo "Port $1 is taken by $(owner_of "$1"). Try: make up PORT=$((10#$port + 2))" >&2
-    exit 1
+check_ports() {
+    local address port
+    for address in "${traffic[@]}" "${control[@]}"; do
+        port=${address##*:}
+        [[ $address != unix:* && -n $(listening_inodes "$port") ]] || continue
+        echo "Port $port is taken by $(owner_of "$port"). Try: make up PORT=$((10#$port + 2))" >&2
+        exit 1
+    done
+}
+
+# How a client on this machine reaches address $1.
+url_of() {
+    case $1 in
+    unix:*) echo "$1" ;;
+    0.0.0.0:*) echo "http://127.0.0.1:${1##*:}" ;;
+    '[::]':*) echo "http://[::1]:${1##*:}" ;;
+    *) echo "http://$1" ;;
+    esac
 }
 
 print_urls() {
-    local pid=$1 traffic="http://127.0.0.1:$port"
-    [[ -z ${LISTEN:-} ]] || traffic="$LISTEN"
+    local control_url
+    control_url=$(url_of "${control[0]}")
+    [[ $control_url == unix:* ]] || control_url+=/
     cat <<EOF
-roost serves (pid $pid)
-  traffic    $traffic
-  control    http://127.0.0.1:$control/
-  try        curl http://127.0.0.1:$port/home
+roost serves (pid $1)
+  traffic    $(url_of "${traffic[0]}")
+  control    $control_url
+  try        curl $(url_of "${traffic[0]}")/home
   log        $log (make logs); make down ends it
 EOF
 }
@@ -104,8 +117,7 @@ elif [[ -f $record ]]; then
     fi
 fi
 
-check_port "$port"
-check_port "$control"
+check_ports
 
 mkdir -p "$state"
 touch "$log"

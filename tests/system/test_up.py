@@ -123,6 +123,26 @@ def test_a_setting_that_is_wrong_stops_the_start_with_its_line(tree):
     assert tree.processes() == []
 
 
+def test_a_wrong_setting_is_said_before_anything_is_stopped(tree):
+    first = pid_in(tree.up().stdout)
+    done = tree.up("restart", NUM_SERVERS="many")
+    assert done.returncode == 1 and "many" in done.stdout, done.stdout
+    assert pid_in(tree.up().stdout) == first
+
+
+def test_up_finds_its_balancer_wherever_it_listens(tree):
+    done = tree.up(LISTEN=f"0.0.0.0:{tree.port}", PORT="", CONTROL_PORT="")
+    assert done.returncode == 0, done.stdout
+    assert f"curl http://127.0.0.1:{tree.port}/home" in done.stdout
+    assert f"http://127.0.0.1:{tree.port + 1}/" in done.stdout
+    assert len(tree.names()) == 3
+    assert tree.up(CONTROL_LISTEN=f"127.0.0.1:{tree.control_port}").returncode == 1
+    place = f"unix:{tree.folder}/control.sock"
+    done = tree.up("restart", CONTROL_LISTEN=place)
+    assert done.returncode == 0, done.stdout
+    assert f"control    {place}\n" in done.stdout
+
+
 def test_the_file_env_is_read_and_the_environment_wins(tree):
     (tree.folder / ".env").write_text("# ours\nNUM_SERVERS='2'\nCONTROL_PORT=1\n")
     done = tree.up()
