@@ -15,6 +15,7 @@
 #include "base/word.h"
 #include "config/config.h"
 #include "config/config_flags.h"
+#include "config/config_setting.h"
 #include "control/folder.h"
 #include "control/leftover.h"
 
@@ -74,12 +75,23 @@ static int end_all(struct folder *folder, struct error *why)
     return result;
 }
 
-/* The state folder, from the flag or as `roost serve` finds it. */
+static bool has_state_flag(const struct config_flags *flags)
+{
+    for (unsigned i = 0; i < config_setting_count; i++) {
+        if (flags->values[i] && strcmp(config_settings[i].flag, "state") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The state folder: the flag's, whatever else is set here, or as `roost serve` finds it. */
 static int find_state(struct config *config, struct config_flags *flags, struct error *why)
 {
+    bool is_said = has_state_flag(flags) && !flags->file;
+    char *const nothing[] = {NULL};
     struct config_notes notes = {0};
 
-    return config_load(config, flags->file, flags, environ, &notes, why);
+    return config_load(config, flags->file, flags, is_said ? nothing : environ, &notes, why);
 }
 
 int stop_main(int argc, char **argv)

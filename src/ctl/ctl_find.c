@@ -159,13 +159,16 @@ static int read_token(struct ctl_client *client, const char *path, struct error 
 static int find_by_config(const struct ctl_options *options, struct ctl_client *client,
                           struct error *why)
 {
+    /* Which folder it is was said: what else is set here is no matter of this balancer. */
+    bool is_said = options->state && !options->file;
+    char *const nothing[] = {NULL};
     struct config_flags flags = {.file = options->file};
     struct config config;
     int result;
 
     if (options->state)
         set_state_flag(&flags, options->state);
-    result = config_load(&config, options->file, &flags, environ, NULL, why);
+    result = config_load(&config, options->file, &flags, is_said ? nothing : environ, NULL, why);
     if (result < 0)
         return result;
     result = from_config(client, options, &config, why);

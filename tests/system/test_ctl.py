@@ -338,6 +338,11 @@ def test_else_the_one_that_roost_serve_would_be(pool, tmp_path):
     )
 
 
+def test_a_folder_that_is_named_needs_no_other_setting(pool):
+    environment = {"NUM_SERVERS": "many", "ROOST_SCHEME": "none"}
+    assert f"pid {pool.pid}," in done(ctl(pool, "status", environment=environment))
+
+
 def test_nobody_there_is_1_at_once(pool, tmp_path):
     began = time.monotonic()
     assert "no balancer runs" in failed(ctl(pool, "status", where=["--state", str(tmp_path)]))

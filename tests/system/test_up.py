@@ -162,6 +162,13 @@ def test_restart_keeps_the_pool_and_down_forgets_it(tree):
     assert tree.names() == ["Server 1", "Server 2", "Server 3"]
 
 
+def test_down_ends_it_whatever_is_set_now(tree):
+    assert tree.up().returncode == 0
+    done = tree.run("down.sh", NUM_SERVERS="many")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert tree.processes() == []
+
+
 def test_down_ends_what_a_crash_left(tree):
     pid = pid_in(tree.up().stdout)
     os.kill(pid, 9)
