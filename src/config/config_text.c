@@ -3,7 +3,7 @@
 #include <jansson.h>
 
 #include "net/address.h"
-#include "net/resolver.h"
+#include "net/resolver_host.h"
 
 #include "config/config.h"
 

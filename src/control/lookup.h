@@ -14,6 +14,7 @@
 
 #include "control/crew.h"
 #include "net/resolver.h"
+#include "net/resolver_host.h"
 
 #define LOOKUP_TTL_LEAST_S 1   /* an answer is good for at least ... */
 #define LOOKUP_TTL_MOST_S  300 /* ... and at most that long */

@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 #include "control/node.h"
-#include "net/resolver.h"
+#include "net/resolver_host.h"
 #include "replica/driver_docker.h"
 #include "replica/driver_process.h"
 #include "replica/driver_static.h"

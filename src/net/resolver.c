@@ -1,22 +1,16 @@
 #include "net/resolver.h"
 
 #include <ares.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "net/resolver_answer.h"
 
-#define SOCKETS_MAX     32 /* of one question: UDP and TCP to each server, and some to spare */
-#define LABEL_BYTES_MAX 63
-#define PORT_MAX        65535
-#define LOOK_UP_FILE    "f"
-#define LOOK_UP_DNS     "b"
-
-static const int families[RESOLVER_FAMILIES] = {AF_INET, AF_INET6};
+#define SOCKETS_MAX  32 /* of one question: UDP and TCP to each server, and some to spare */
+#define LOOK_UP_FILE "f"
+#define LOOK_UP_DNS  "b"
 
 /* A socket of c-ares. */
 struct socket_watch {
@@ -45,187 +39,7 @@ struct resolver {
     struct resolver_answer answer;
 };
 
-/* ---- what is asked for ---- */
-
-static bool is_letter_or_digit(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static bool is_label(struct view label)
-{
-    if (label.size == 0 || label.size > LABEL_BYTES_MAX)
-        return false;
-    for (size_t i = 0; i < label.size; i++) {
-        bool is_end = i == 0 || i + 1 == label.size;
-
-        if (!is_letter_or_digit(label.data[i]) && label.data[i] != '_' &&
-            (is_end || label.data[i] != '-'))
-            return false;
-    }
-    return true;
-}
-
-/* A last label of digits is the rest of an IP address that was mistyped. */
-static bool is_host(struct view name)
-{
-    struct view label = {0};
-    uint64_t number;
-
-    if (name.size && name.data[name.size - 1] == '.')
-        name.size--;
-    if (name.size == 0 || name.size > RESOLVER_HOST_BYTES - 2)
-        return false;
-    for (struct view rest = name;;) {
-        size_t size = view_find(rest, '.');
-
-        label = view_first(rest, size);
-        if (!is_label(label))
-            return false;
-        if (size == rest.size)
-            break;
-        rest = view_after(rest, size + 1);
-    }
-    return view_to_number(label, UINT64_MAX, &number) == -EINVAL;
-}
-
-int resolver_host_from_text(struct view text, char host[RESOLVER_HOST_BYTES], uint16_t *port)
-{
-    size_t colon = view_find(text, ':');
-    struct view name = view_first(text, colon);
-    uint64_t number;
-
-    if (colon == text.size || !is_host(name) ||
-        view_to_number(view_after(text, colon + 1), PORT_MAX, &number) < 0 || number == 0)
-        return -EINVAL;
-    if (view_to_text(name, host, RESOLVER_HOST_BYTES) < 0)
-        return -EINVAL;
-    *port = (uint16_t)number;
-    return 0;
-}
-
 /* ---- what came ---- */
-
-/* One that a replica can have: not every host, none, a group of hosts, one that says nothing
- * without an interface, or IPv4 in disguise. */
-static bool is_usable(const struct address *address)
-{
-    const struct in6_addr *six = &address->in6.sin6_addr;
-    uint32_t four;
-
-    if (address->any.sa_family == AF_INET) {
-        four = ntohl(address->in.sin_addr.s_addr);
-        return four >> 24 != 0 && !IN_MULTICAST(four) && four != INADDR_BROADCAST;
-    }
-    if (IN6_IS_ADDR_LOOPBACK(six))
-        return true;
-    return !IN6_IS_ADDR_UNSPECIFIED(six) && !IN6_IS_ADDR_MULTICAST(six) &&
-           !IN6_IS_ADDR_LINKLOCAL(six) && !IN6_IS_ADDR_V4MAPPED(six) && !IN6_IS_ADDR_V4COMPAT(six);
-}
-
-static bool take_address(const struct ares_addrinfo_node *node, enum resolver_family family,
-                         uint16_t port, struct address *address)
-{
-    *address = (struct address){.size = 0};
-    if (node->ai_family != families[family])
-        return false;
-    if (family == RESOLVER_IPV4) {
-        address->in.sin_family = AF_INET;
-        address->in.sin_addr = ((const struct sockaddr_in *)(const void *)node->ai_addr)->sin_addr;
-        address->size = sizeof(address->in);
-    } else {
-        address->in6.sin6_family = AF_INET6;
-        address->in6.sin6_addr =
-            ((const struct sockaddr_in6 *)(const void *)node->ai_addr)->sin6_addr;
-        address->size = sizeof(address->in6);
-    }
-    address_set_port(address, port);
-    return is_usable(address);
-}
-
-static int compare(const void *a, const void *b)
-{
-    const struct address *one = a;
-    const struct address *other = b;
-
-    if (one->any.sa_family == AF_INET)
-        return memcmp(&one->in.sin_addr, &other->in.sin_addr, sizeof(one->in.sin_addr));
-    return memcmp(&one->in6.sin6_addr, &other->in6.sin6_addr, sizeof(one->in6.sin6_addr));
-}
-
-static void keep(const struct address *sorted, unsigned count, struct resolver_found *found)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (i > 0 && address_equals(&sorted[i - 1], &sorted[i]))
-            continue;
-        if (found->count < RESOLVER_ADDRESSES_MAX)
-            found->addresses[found->count++] = sorted[i];
-        else
-            found->passed_over++;
-    }
-}
-
-static unsigned count_nodes(const struct ares_addrinfo *info)
-{
-    unsigned count = 0;
-
-    for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
-        count++;
-    return count < RESOLVER_FOUND_MAX ? count : RESOLVER_FOUND_MAX;
-}
-
-static uint32_t shortest_ttl(const struct ares_addrinfo *info)
-{
-    int least = INT32_MAX;
-
-    for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
-        least = node->ai_ttl < least ? node->ai_ttl : least;
-    for (const struct ares_addrinfo_cname *name = info->cnames; name; name = name->next)
-        least = name->ttl < least ? name->ttl : least;
-    /* One with the highest bit set is none (RFC 2181 8). */
-    return least < 0 ? 0 : (uint32_t)least;
-}
-
-/* The addresses of one family out of an answer. */
-static void take(struct resolver *resolver, enum resolver_family family,
-                 const struct ares_addrinfo *info)
-{
-    struct resolver_found *found = &resolver->answer.found[family];
-    unsigned most = count_nodes(info);
-    struct address *all = memory_allocate((most + 1) * sizeof(*all));
-    uint32_t ttl_s = shortest_ttl(info);
-    unsigned count = 0;
-
-    for (const struct ares_addrinfo_node *node = info->nodes; node && count < most;
-         node = node->ai_next)
-        count += take_address(node, family, resolver->port, &all[count]);
-    qsort(all, count, sizeof(*all), compare);
-    keep(all, count, found);
-    free(all);
-    found->result = count ? 0 : -ENODATA;
-    if (count && ttl_s < resolver->answer.ttl_s)
-        resolver->answer.ttl_s = ttl_s;
-}
-
-static int result_of(int status)
-{
-    switch (status) {
-    case ARES_SUCCESS:
-        return 0;
-    case ARES_ENODATA:
-    case ARES_ENOTFOUND:
-        return -ENODATA;
-    case ARES_ETIMEOUT:
-        return -ETIMEDOUT;
-    default:
-        return -EIO;
-    }
-}
-
-static void say_why(struct resolver *resolver, int status)
-{
-    snprintf(resolver->answer.why, sizeof(resolver->answer.why), "%s", ares_strerror(status));
-}
 
 static bool is_done(const struct resolver *resolver)
 {
@@ -239,11 +53,10 @@ static void on_half(void *argument, int status, int timeouts, struct ares_addrin
 
     (void)timeouts;
     half->is_done = true;
-    resolver->answer.found[half->family].result = result_of(status);
     if (status == ARES_SUCCESS && info)
-        take(resolver, half->family, info);
+        resolver_answer_take(&resolver->answer, half->family, resolver->port, info);
     else
-        say_why(resolver, status);
+        resolver_answer_fail(&resolver->answer, half->family, status);
     if (info)
         ares_freeaddrinfo(info);
     if (is_done(resolver) && status != ARES_EDESTRUCTION)
@@ -367,8 +180,8 @@ static void on_local(void *argument, int status, int timeouts, struct ares_addri
 
     (void)timeouts;
     if (status == ARES_SUCCESS && info) {
-        take(resolver, RESOLVER_IPV4, info);
-        take(resolver, RESOLVER_IPV6, info);
+        resolver_answer_take(&resolver->answer, RESOLVER_IPV4, resolver->port, info);
+        resolver_answer_take(&resolver->answer, RESOLVER_IPV6, resolver->port, info);
         resolver->answer.is_local = resolver->answer.found[RESOLVER_IPV4].count ||
                                     resolver->answer.found[RESOLVER_IPV6].count;
     }
@@ -393,8 +206,9 @@ static void ask_dns(struct resolver *resolver, const char *servers, const char *
     int status = open_channel(resolver, lookups, servers);
 
     for (int family = 0; family < RESOLVER_FAMILIES; family++) {
-        const struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NOSORT,
-                                                  .ai_family = families[family]};
+        const struct ares_addrinfo_hints hints = {
+            .ai_flags = ARES_AI_NOSORT,
+            .ai_family = resolver_answer_af((enum resolver_family)family)};
 
         if (status != ARES_SUCCESS)
             on_half(&resolver->halves[family], status, 0, NULL);

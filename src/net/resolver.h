@@ -16,7 +16,6 @@
 #include "net/address.h"
 #include "net/loop.h"
 
-#define RESOLVER_HOST_BYTES    255 /* of a name (RFC 1035 2.3.4), with its zero */
 #define RESOLVER_SERVERS_MAX   8
 #define RESOLVER_ADDRESSES_MAX 64   /* of one family; more are passed over */
 #define RESOLVER_FOUND_MAX     4096 /* addresses of one family that are looked at */
@@ -54,10 +53,3 @@ struct resolver *resolver_ask(struct loop *loop, const char *servers, const char
 
 /* No answer will come. NULL is harmless. */
 void resolver_cancel(struct resolver *resolver);
-
-/*
- * "NAME:PORT", the port not 0, the name one of DNS (RFC 1123 2.1, and '_'), perhaps with the dot at
- * its end. -EINVAL, outputs untouched, where it is none; an IP address is none.
- */
-MUST_USE int resolver_host_from_text(struct view text, char host[RESOLVER_HOST_BYTES],
-                                     uint16_t *port);
