@@ -23,12 +23,12 @@ static json_t *number(uint64_t value)
     return json_integer((json_int_t)(value & INT64_MAX));
 }
 
-/* A moment of the monotonic clock as people write it. */
-static json_t *moment(uint64_t us)
+/* A moment as people write it. */
+static json_t *moment(uint64_t wall_ms)
 {
     char text[CLOCK_TEXT_BYTES];
 
-    clock_to_text(clock_wall_ms() - (clock_now_us() - us) / CLOCK_US_PER_MS, text);
+    clock_to_text(wall_ms, text);
     return json_string(text);
 }
 
@@ -54,7 +54,7 @@ static json_t *node_json(const struct keeper *keeper)
     set(json, "pid", json_integer(getpid()));
     set(json, "phase", json_string(phase_name(keeper->phase)));
     set(json, "run", json_string(keeper->events.run));
-    set(json, "started", moment(keeper->started_us));
+    set(json, "started", moment(keeper->started_wall_ms));
     set(json, "uptime_s",
         json_real((double)(clock_now_us() - keeper->started_us) / CLOCK_US_PER_S));
     set(json, "state", json_string(keeper->folder.state));
@@ -97,7 +97,7 @@ static json_t *worker_json(const struct workers_one *one)
     set(json, "number", json_integer(one->number));
     set(json, "pid", json_integer(one->pid));
     set(json, "ready", json_boolean(one->is_ready));
-    set(json, "started", moment(one->started_us));
+    set(json, "started", moment(one->started_wall_ms));
     set(json, "epoch", number(one->adopted));
     set(json, "turns", number(SEGMENTS_READ(counts->turns)));
     set(json, "connections", json_integer(SEGMENTS_READ(counts->connections)));

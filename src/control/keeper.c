@@ -560,6 +560,7 @@ int keeper_run(const struct config *config, const struct config_flags *flags,
     keeper->guests_fd = -1;
     keeper->access_fd = -1;
     keeper->started_us = clock_now_us();
+    keeper->started_wall_ms = clock_wall_ms();
     descriptor_raise_limit();
     status = run(keeper);
     folder_close(&keeper->folder);

@@ -72,6 +72,7 @@ struct keeper {
     struct address control_addresses[KEEPER_CONTROL_MAX];
     unsigned control_count;
     uint64_t started_us;
+    uint64_t started_wall_ms;
     int states_fd;
     int guests_fd;
     int access_fd; /* -1: no access log */

@@ -414,6 +414,7 @@ static int spawn(struct workers *workers, unsigned number, struct error *why)
         .post = &workers->posts[number],
         .exit.fd = -1,
         .started_us = workers->loop->now_us,
+        .started_wall_ms = clock_wall_ms(),
     };
     list_append(&workers->all, &one->list);
     snprintf(one->name, sizeof(one->name), "worker-%" PRIu64 "-%" PRIu64, workers->generation,

@@ -46,6 +46,7 @@ struct workers_one {
     pid_t pid;
     unsigned number;
     uint64_t started_us;
+    uint64_t started_wall_ms;
     uint64_t sent;     /* newest epoch it was sent */
     uint64_t adopted;  /* newest epoch it has acknowledged */
     uint64_t turns;    /* when last looked at, ... */

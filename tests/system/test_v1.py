@@ -54,6 +54,14 @@ def tag_of(roost):
 # ---- looking ----
 
 
+def test_when_it_was_started_is_the_same_whenever_it_is_asked(pool):
+    def started():
+        status = pool.on_control("GET", "/v1/status").json()
+        return (status["node"]["started"], *[worker["started"] for worker in status["workers"]])
+
+    assert len({started() for _ in range(30)}) == 1
+
+
 def test_status_shows_node_workers_listeners_services_and_replicas(pool):
     for number in range(30):
         pool.get("/home", {"X-Request-ID": f"k{number}"})
