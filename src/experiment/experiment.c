@@ -62,6 +62,23 @@ static json_t *describe(json_t *words, const struct experiment_options *options)
                      "architecture", machine.machine, "cores", (int)sysconf(_SC_NPROCESSORS_ONLN));
 }
 
+/* Before anything is measured: a folder that cannot be written should not be found out at the end.
+ */
+static int make_folder(const struct experiment_options *options, struct error *why)
+{
+    struct stat facts;
+
+    if (!options->out)
+        return 0;
+    if (mkdir(options->out, 0777) < 0 && errno != EEXIST)
+        return error_set(why, -errno, "%s: %m", options->out);
+    if (stat(options->out, &facts) == 0 && !S_ISDIR(facts.st_mode))
+        return error_set(why, -ENOTDIR, "%s: is no folder", options->out);
+    if (access(options->out, W_OK | X_OK) < 0)
+        return error_set(why, -errno, "%s: %m", options->out);
+    return 0;
+}
+
 static int save(const struct experiment_options *options, const char *name, const json_t *result,
                 struct error *why)
 {
@@ -69,8 +86,6 @@ static int save(const struct experiment_options *options, const char *name, cons
 
     if (!options->out)
         return 0;
-    if (mkdir(options->out, 0777) < 0 && errno != EEXIST)
-        return error_set(why, -errno, "%s: %m", options->out);
     if ((size_t)snprintf(path, sizeof(path), "%s/%s.json", options->out, name) >= sizeof(path))
         return error_set(why, -ENAMETOOLONG, "%s: too long", options->out);
     if (json_dump_file(result, path, JSON_INDENT(1) | JSON_REAL_PRECISION(7)) < 0)
@@ -138,8 +153,13 @@ static int run(const struct experiment *chosen, const struct experiment_options 
 {
     struct experiment_rig rig;
     struct error why;
-    int status = experiment_rig_init(&rig, options, &why);
+    int status = make_folder(options, &why);
 
+    if (status < 0) {
+        fprintf(stderr, "roost experiment: %s\n", why.text);
+        return WORD_FAILED;
+    }
+    status = experiment_rig_init(&rig, options, &why);
     if (status == 0) {
         status = run_chosen(chosen, &rig, options, about, &why);
         experiment_rig_finish(&rig);

@@ -79,7 +79,8 @@ static int read_options(int argc, char **argv, struct options *options)
         .id = environment_or("SERVER_ID", DEFAULT_ID),
         .address = environment_or("ROOST_REPLICA_ADDRESS", ADDRESS),
     };
-    while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
         switch (option) {
         case 'p':
             options->port = optarg;
@@ -93,7 +94,12 @@ static int read_options(int argc, char **argv, struct options *options)
         case 'h':
             fputs(help, stdout);
             return -1;
+        case ':':
+            fprintf(stderr, "roost replica: %s needs a value\n", argv[optind - 1]);
+            return WORD_USAGE;
         default:
+            fprintf(stderr, "roost replica: '%s' is not known; --help says what is\n",
+                    argv[optind - 1]);
             return WORD_USAGE;
         }
     }

@@ -319,6 +319,14 @@ def test_wrong_usage_is_one_sentence(arguments):
     assert done.stderr.startswith("roost experiment: ") and done.stderr.count("\n") == 1
 
 
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_measured(tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "absent" / "deep", tmp_path / "file"):
+        done = experiment("a1", "--quick", "--out", place, check=False)
+        assert (done.returncode, done.stdout) == (1, ""), done
+        assert str(place) in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_help_is_said_wherever_it_is_asked_for():
     text = experiment("--help").stdout
     assert experiment("a1", "--help").stdout == experiment("-h").stdout == text

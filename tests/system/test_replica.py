@@ -219,6 +219,9 @@ def test_what_it_does_not_understand_is_one_line():
         "roost replica: PORT 'x' is no number from 0 to 65535\n",
     )
     assert run_replica("--address", "nowhere")[0] == 2
+    for flag, sentence in (("--dance", "'--dance' is not known"), ("--port", "--port needs a value")):
+        status, text = run_replica(flag)
+        assert status == 2 and text.startswith(f"roost replica: {sentence}"), text
     status, text = run_replica("more")
     assert (status, text.count("\n")) == (2, 1)
     with socket.socket() as taken:
