@@ -12,7 +12,7 @@
 #define SAMPLE_FIRST  100000u
 #define SAMPLE_STRIDE 13u /* six digits, all of them */
 #define NO_SHARE      UINT32_MAX
-#define SQUARE_MAX    256 /* so many shares are counted pair by pair at once */
+#define SQUARE_MAX    384 /* so many shares are counted pair by pair at once */
 
 /* While it is being made: where each image's members are among the shares, nobody being the one
  * behind the last. */
@@ -142,14 +142,28 @@ static void list_square(struct ledger *ledger)
     }
 }
 
-static int compare_moves(const void *a, const void *b)
+/* Sorts by one end, those of one kept in their order, nobody last: shares are few, moves many. */
+static void sort_moves(struct balance_plan *plan, bool is_by_from)
 {
-    const struct balance_move *x = a;
-    const struct balance_move *y = b;
+    size_t nobody = plan->share_count;
+    size_t *ends = memory_allocate((nobody + 2) * sizeof(*ends));
+    struct balance_move *sorted = memory_allocate(plan->move_count * sizeof(*sorted));
 
-    if (x->from != y->from)
-        return x->from < y->from ? -1 : 1;
-    return x->to < y->to ? -1 : x->to > y->to;
+    for (size_t i = 0; i < plan->move_count; i++) {
+        unsigned end = is_by_from ? plan->moves[i].from : plan->moves[i].to;
+
+        ends[end == BALANCE_NONE ? nobody + 1 : end + 1]++;
+    }
+    for (size_t i = 1; i <= nobody; i++)
+        ends[i] += ends[i - 1];
+    for (size_t i = 0; i < plan->move_count; i++) {
+        unsigned end = is_by_from ? plan->moves[i].from : plan->moves[i].to;
+
+        sorted[ends[end == BALANCE_NONE ? nobody : end]++] = plan->moves[i];
+    }
+    free(ends);
+    free(plan->moves);
+    plan->moves = sorted;
 }
 
 static void join_moves(struct balance_plan *plan)
@@ -158,12 +172,15 @@ static void join_moves(struct balance_plan *plan)
 
     if (plan->move_count == 0)
         return;
-    qsort(plan->moves, plan->move_count, sizeof(*plan->moves), compare_moves);
+    sort_moves(plan, false);
+    sort_moves(plan, true);
     for (size_t i = 1; i < plan->move_count; i++) {
-        if (compare_moves(&plan->moves[kept], &plan->moves[i]) == 0)
-            plan->moves[kept].units += plan->moves[i].units;
+        const struct balance_move *move = &plan->moves[i];
+
+        if (plan->moves[kept].from == move->from && plan->moves[kept].to == move->to)
+            plan->moves[kept].units += move->units;
         else
-            plan->moves[++kept] = plan->moves[i];
+            plan->moves[++kept] = *move;
     }
     plan->move_count = kept + 1;
 }

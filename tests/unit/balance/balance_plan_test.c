@@ -92,6 +92,48 @@ static void what_one_leaves_behind_is_the_minimum(void **state)
     }
 }
 
+/* So many that they are not counted pair by pair; held to a count that is. */
+static void any_number_of_members_is_counted(void **state)
+{
+    static char names[500][16];
+    static uint32_t moved[500][500];
+    struct balance_member members[500];
+    struct balance_options options = tool_options(NULL);
+    struct balance_image *before;
+    struct balance_image *after;
+    struct balance_plan plan;
+    size_t at = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 500; i++) {
+        snprintf(names[i], sizeof(names[i]), "web-%u", i);
+        members[i] = (struct balance_member){names[i], 1, i};
+    }
+    before = tool_build(&options, members, 500);
+    for (unsigned i = 0; i < 500; i++)
+        members[i].weight = 1 + i % 3;
+    after = tool_build(&options, members, 500);
+    for (uint32_t slot = 0; slot < 65536; slot++)
+        moved[balance_slot_owner(before, slot)][balance_slot_owner(after, slot)]++;
+    plan = make(before, after);
+    assert_consistent(&plan);
+    for (unsigned from = 0; from < 500; from++) {
+        for (unsigned to = 0; to < 500; to++) {
+            if (from == to || moved[from][to] == 0)
+                continue;
+            assert_true(at < plan.move_count);
+            assert_int_equal(plan.moves[at].from, from);
+            assert_int_equal(plan.moves[at].to, to);
+            assert_int_equal(plan.moves[at].units, moved[from][to]);
+            at++;
+        }
+    }
+    assert_int_equal(at, plan.move_count);
+    balance_plan_finish(&plan);
+    balance_destroy(before);
+    balance_destroy(after);
+}
+
 static void nobody_is_someone_too(void **state)
 {
     struct balance_options options = tool_options(NULL);
@@ -194,6 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_one_leaves_behind_is_the_minimum),
+        cmocka_unit_test(any_number_of_members_is_counted),
         cmocka_unit_test(nobody_is_someone_too),
         cmocka_unit_test(more_slots_are_compared_by_the_finer),
         cmocka_unit_test(another_scheme_or_key_is_estimated),
