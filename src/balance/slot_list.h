@@ -4,8 +4,8 @@
  * no branch here on what is compared, and all ranks of a list are compared and moved at once, in
  * vectors that every compiler makes of its machine's.
  *
- * Costs are kept as codes of 31 bits, whose order is that of the costs; where two codes are the
- * same the costs have to be worked out.
+ * Costs are kept as codes of 16 bits, whose order is that of the costs; where two codes are the
+ * same, as in one of some hundred lists, the costs have to be worked out.
  */
 #pragma once
 
@@ -16,41 +16,61 @@
 #include "balance/slot_cost.h"
 #include "balance/slot_table.h"
 
-#define SLOT_CODE_BITS 25        /* of a cost, behind its highest */
-#define SLOT_CODE_NONE INT32_MAX /* of no member */
+#define SLOT_CODE_BITS 10 /* of a cost, behind its highest */
+#define DOUBLE_BITS    52 /* behind the highest, IEEE 754 */
+#define DOUBLE_ONE     1023
+#define SLOT_CODE_ZERO 32768 /* codes are signed, since every machine compares these */
+#define SLOT_CODE_NONE (((SLOT_COST_BITS + 1) << SLOT_CODE_BITS) - SLOT_CODE_ZERO) /* of nobody */
 
-typedef int16_t slot_places __attribute__((vector_size(16)));
-typedef int32_t slot_codes __attribute__((vector_size(16)));
+#define SLOT_CODE_ONE ((DOUBLE_ONE << SLOT_CODE_BITS) + SLOT_CODE_ZERO - (1 << SLOT_CODE_BITS))
 
-/* A list taken out of its table, to be changed and put back. */
+typedef int16_t slot_lanes __attribute__((vector_size(2 * SLOT_KEPT)));
+
+typedef uint64_t slot_words __attribute__((vector_size(2 * SLOT_KEPT)));
+
+/*
+ * A list taken out of its table, to be changed and put back. Lanes behind the last member have no
+ * place, and the code from which on members may be missing: SLOT_CODE_NONE where none is. In a full
+ * list they may be missing from the code of the last on. Nobody missing is cheaper than one in it.
+ */
 struct slot_list {
-    slot_places places;
-    slot_codes low;  /* of the first four */
-    slot_codes high; /* of the next */
+    slot_lanes places;
+    slot_lanes codes;
 };
 
-/* 1 … SLOT_CODE_NONE − 1; never falls as the cost rises. */
-static inline int32_t slot_list_code(uint64_t cost)
+/* Below SLOT_CODE_NONE; never falls as the cost rises. A double has all 48 bits of a cost, so its
+ * exponent and first digits are exact, and there sooner than by counting zeros. */
+static inline int16_t slot_list_code(uint64_t cost)
 {
-    unsigned zeros = (unsigned)__builtin_clzll(cost | 1);
-    uint64_t bits = (cost | 1) << zeros << 1 >> (64 - SLOT_CODE_BITS);
+    double number = (double)(int64_t)(cost | 1);
+    uint64_t bits;
 
-    return (int32_t)((uint64_t)(64 - zeros) << SLOT_CODE_BITS | bits);
+    memcpy(&bits, &number, sizeof(bits));
+    return (int16_t)((int64_t)(bits >> (DOUBLE_BITS - SLOT_CODE_BITS)) - SLOT_CODE_ONE);
 }
 
 /* No cost of that code is below. */
-static inline uint64_t slot_list_least(int32_t code)
+static inline uint64_t slot_list_least(int16_t code)
 {
-    unsigned length = (unsigned)code >> SLOT_CODE_BITS;
-    uint64_t bits = (uint64_t)(uint32_t)code << (64 - SLOT_CODE_BITS) >> 1 | UINT64_C(1) << 63;
+    unsigned number = (unsigned)(code + SLOT_CODE_ZERO);
+    unsigned bits = number & ((1 << SLOT_CODE_BITS) - 1);
 
-    return bits >> (64 - length) & ~UINT64_C(1);
+    return (uint64_t)(bits | 1 << SLOT_CODE_BITS) << (number >> SLOT_CODE_BITS) >>
+               (SLOT_CODE_BITS + 1) &
+           ~UINT64_C(1);
 }
 
-/* No cost of that code is above. */
-static inline uint64_t slot_list_most(int32_t code)
+/* No cost of that code is above. Of SLOT_CODE_NONE: every cost is below. */
+static inline uint64_t slot_list_most(int16_t code)
 {
-    return code == SLOT_CODE_NONE ? SLOT_COST_NONE : slot_list_least(code + 1) + 1;
+    return slot_list_least((int16_t)(code + (code != SLOT_CODE_NONE))) + 1;
+}
+
+/* Of nobody, where nobody is missing. */
+static inline struct slot_list slot_list_empty(void)
+{
+    return (struct slot_list){(slot_lanes){} + (int16_t)BALANCE_NONE,
+                              (slot_lanes){} + SLOT_CODE_NONE};
 }
 
 /* One word of the first four places, the cheapest lowest. */
@@ -62,108 +82,122 @@ static inline uint64_t slot_list_ranks(const struct slot_table *table, uint32_t 
     return le64toh(word);
 }
 
-static inline struct slot_list slot_list_take(const struct slot_table *table, uint32_t slot)
+static inline struct slot_list slot_list_load(const uint16_t *places, const int16_t *codes)
 {
-    const int32_t *codes = table->codes + (size_t)slot * SLOT_KEPT;
     struct slot_list list;
 
-    memcpy(&list.places, table->lists + (size_t)slot * SLOT_KEPT, sizeof(list.places));
-    memcpy(&list.low, codes, sizeof(list.low));
-    memcpy(&list.high, codes + SLOT_KEPT / 2, sizeof(list.high));
+    memcpy(&list.places, places, sizeof(list.places));
+    memcpy(&list.codes, codes, sizeof(list.codes));
     return list;
+}
+
+static inline void slot_list_store(struct slot_list list, uint16_t *places, int16_t *codes)
+{
+    memcpy(places, &list.places, sizeof(list.places));
+    memcpy(codes, &list.codes, sizeof(list.codes));
+}
+
+static inline struct slot_list slot_list_take(const struct slot_table *table, uint32_t slot)
+{
+    return slot_list_load(table->lists + (size_t)slot * SLOT_KEPT,
+                          table->codes + (size_t)slot * SLOT_KEPT);
 }
 
 static inline void slot_list_put(struct slot_table *table, uint32_t slot, struct slot_list list)
 {
-    int32_t *codes = table->codes + (size_t)slot * SLOT_KEPT;
-
-    memcpy(table->lists + (size_t)slot * SLOT_KEPT, &list.places, sizeof(list.places));
-    memcpy(codes, &list.low, sizeof(list.low));
-    memcpy(codes + SLOT_KEPT / 2, &list.high, sizeof(list.high));
+    slot_list_store(list, table->lists + (size_t)slot * SLOT_KEPT,
+                    table->codes + (size_t)slot * SLOT_KEPT);
 }
 
 /* Whether any lane is set. */
-static inline bool slot_list_any(slot_places lanes)
+static inline bool slot_list_any(slot_lanes lanes)
 {
-    uint64_t words[2];
+    slot_words words = (slot_words)lanes;
 
-    memcpy(words, &lanes, sizeof(words));
     return (words[0] | words[1]) != 0;
 }
 
 /* The lanes that hold the place. */
-static inline slot_places slot_list_lanes(slot_places places, uint16_t place)
+static inline slot_lanes slot_list_lanes(slot_lanes places, uint16_t place)
 {
-    return places == (slot_places){} + (int16_t)place;
+    return places == (slot_lanes){} + (int16_t)place;
 }
 
-static inline slot_codes slot_list_select(slot_codes mask, slot_codes yes, slot_codes no)
+static inline slot_lanes slot_list_select(slot_lanes mask, slot_lanes yes, slot_lanes no)
 {
     return (yes & mask) | (no & ~mask);
 }
 
-/* All lanes one further; the first is zero. */
-static inline slot_places slot_list_behind(slot_places lanes)
+/* All lanes one to the front; the last is zero. */
+static inline slot_lanes slot_list_before(slot_lanes lanes)
 {
-    return __builtin_shufflevector((slot_places){}, lanes, 0, 8, 9, 10, 11, 12, 13, 14);
+    return __builtin_shufflevector(lanes, (slot_lanes){}, 1, 2, 3, 4, 5, 6, 7, 8);
 }
 
-/* The list without `place`, or as it is where that is not in it. */
-static inline struct slot_list slot_list_without(struct slot_list list, uint16_t place)
+/* All lanes one further; the first is zero. */
+static inline slot_lanes slot_list_behind(slot_lanes lanes)
 {
-    const slot_places zero = {};
-    const slot_codes zeros = {};
-    const slot_places end = {0, 0, 0, 0, 0, 0, 0, (int16_t)BALANCE_NONE};
-    const slot_codes end_code = {0, 0, 0, SLOT_CODE_NONE};
-    slot_places from = slot_list_lanes(list.places, place); /* and all lanes behind it */
-    slot_places next = __builtin_shufflevector(list.places, zero, 1, 2, 3, 4, 5, 6, 7, 8) | end;
-    slot_codes low_next = __builtin_shufflevector(list.low, zeros, 1, 2, 3, 4) |
-                          __builtin_shufflevector(zeros, list.high, 0, 0, 0, 4);
-    slot_codes high_next = __builtin_shufflevector(list.high, zeros, 1, 2, 3, 4) | end_code;
-    slot_codes low_from, high_from;
+    return __builtin_shufflevector((slot_lanes){}, lanes, 0, 8, 9, 10, 11, 12, 13, 14);
+}
 
+/*
+ * The list without `place`, or as it is where that is not in it. What a full list does not know
+ * begins at its last, unless `is_whole`: nobody is missing in it.
+ */
+static inline struct slot_list slot_list_without(struct slot_list list, uint16_t place,
+                                                 bool is_whole)
+{
+    const slot_lanes zero = {};
+    const slot_lanes end = {0, 0, 0, 0, 0, 0, 0, -1};
+    const slot_lanes nobody = zero + (int16_t)BALANCE_NONE;
+    slot_lanes from = slot_list_lanes(list.places, place); /* and all lanes behind it */
+    slot_lanes last = list.codes & end;
+
+    if (is_whole)
+        last = slot_list_select(list.places == nobody, last, (zero + SLOT_CODE_NONE) & end);
     from |= slot_list_behind(from);
     from |= __builtin_shufflevector(zero, from, 0, 0, 8, 9, 10, 11, 12, 13);
     from |= __builtin_shufflevector(zero, from, 0, 0, 0, 0, 8, 9, 10, 11);
-    low_from = (slot_codes)__builtin_shufflevector(from, from, 0, 0, 1, 1, 2, 2, 3, 3);
-    high_from = (slot_codes)__builtin_shufflevector(from, from, 4, 4, 5, 5, 6, 6, 7, 7);
     return (struct slot_list){
-        (list.places & ~from) | (next & from),
-        slot_list_select(low_from, low_next, list.low),
-        slot_list_select(high_from, high_next, list.high),
+        slot_list_select(from, slot_list_before(list.places) | (nobody & end), list.places),
+        slot_list_select(from, slot_list_before(list.codes) | last, list.codes),
     };
 }
 
 /* Whether one in the list has that code. */
-static inline bool slot_list_ties(struct slot_list list, int32_t code)
+static inline bool slot_list_ties(struct slot_list list, int16_t code)
 {
-    slot_codes codes = (slot_codes){} + code;
-
-    return slot_list_any((slot_places)((list.low == codes) | (list.high == codes)));
+    return slot_list_any(slot_list_lanes(list.codes, (uint16_t)code));
 }
 
-/* The list with `place`, which is not in it and whose code nobody in it has. The last falls off
- * the end. Both BALANCE_NONE and SLOT_CODE_NONE: as it is. */
-static inline struct slot_list slot_list_with(struct slot_list list, uint16_t place, int32_t code)
+/* The list with `place`, which is not in it, behind those that are before `code`: all of `stays`
+ * and none else. The last falls off the end. */
+static inline struct slot_list slot_list_insert(struct slot_list list, slot_lanes stays,
+                                                uint16_t place, int16_t code)
 {
-    const slot_codes zeros = {};
-    slot_codes codes = zeros + code;
-    slot_codes low_behind = __builtin_shufflevector(zeros, list.low, 0, 4, 5, 6);
-    slot_codes high_behind = __builtin_shufflevector(zeros, list.high, 0, 4, 5, 6) |
-                             __builtin_shufflevector(list.low, zeros, 3, 4, 4, 4);
-    slot_codes low_stays = list.low < codes;
-    slot_codes high_stays = list.high < codes;
-    slot_places stays = __builtin_shufflevector((slot_places)low_stays, (slot_places)high_stays, 0,
-                                                2, 4, 6, 8, 10, 12, 14);
-    slot_places moves = slot_list_behind(~stays);
-    slot_places first = ~stays & ~moves;
+    slot_lanes moves = slot_list_behind(~stays);
+    slot_lanes first = ~stays & ~moves;
 
     return (struct slot_list){
-        (list.places & stays) | (((slot_places){} + (int16_t)place) & first) |
+        (list.places & stays) | (((slot_lanes){} + (int16_t)place) & first) |
             (slot_list_behind(list.places) & moves),
-        slot_list_select(low_stays, list.low,
-                         slot_list_select(low_behind < codes, codes, low_behind)),
-        slot_list_select(high_stays, list.high,
-                         slot_list_select(high_behind < codes, codes, high_behind)),
+        (list.codes & stays) | (((slot_lanes){} + code) & first) |
+            (slot_list_behind(list.codes) & moves),
     };
+}
+
+/* The same where no lane has that code. As it is where all are below. */
+static inline struct slot_list slot_list_with(struct slot_list list, uint16_t place, int16_t code)
+{
+    return slot_list_insert(list, list.codes < (slot_lanes){} + code, place, code);
+}
+
+/* Of two with one code: their costs decide, then their names' hashes. */
+static inline bool slot_list_is_before(uint64_t slot_hash, const struct balance_entry *a,
+                                       const struct balance_entry *b)
+{
+    uint64_t cost = slot_cost(slot_cost_pair(slot_hash, a->low, a->high), a->inverse);
+    uint64_t other = slot_cost(slot_cost_pair(slot_hash, b->low, b->high), b->inverse);
+
+    return cost < other || (cost == other && a->low < b->low);
 }

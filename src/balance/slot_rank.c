@@ -3,8 +3,9 @@
 #include "balance/slot_cost.h"
 #include "balance/slot_fill.h"
 #include "balance/slot_list.h"
+#include "balance/slot_price.h"
 
-#define CHUNK_SLOTS 1024 /* changed slots are gathered this many at a time */
+#define FILL_SHARES 4 /* SLOT_KEPT - BALANCE_RANKS: so many steps until lists are short */
 
 void slot_rank_all(struct slot_table *table)
 {
@@ -19,7 +20,7 @@ static unsigned gather_holders(const struct slot_table *table, uint32_t start, u
     unsigned count = 0;
 
     for (uint32_t slot = start; slot < start + size; slot++) {
-        slot_places places;
+        slot_lanes places;
 
         memcpy(&places, table->lists + (size_t)slot * SLOT_KEPT, sizeof(places));
         slots[count] = slot;
@@ -28,123 +29,138 @@ static unsigned gather_holders(const struct slot_table *table, uint32_t start, u
     return count;
 }
 
-/* Slots from `start` on where `member` may be within reach, and the pairs' hashes. */
-static unsigned gather_candidates(const struct slot_table *table, uint32_t start, uint32_t size,
-                                  const struct balance_entry *member, uint32_t *slots,
-                                  uint64_t *pairs)
+/* Whether so heavy a member is in most lists: then it is cheaper not to ask where. */
+static bool is_everywhere(const struct slot_table *table, uint32_t weight)
 {
-    unsigned count = 0;
-
-    for (uint32_t slot = start; slot < start + size; slot++) {
-        uint64_t h = slot_cost_pair(table->hashes[slot], member->low, member->high);
-
-        slots[count] = slot;
-        pairs[count] = h;
-        count += slot_cost_may_beat(h, slot_cost_bound(table->reaches[slot]), member->weight);
-    }
-    return count;
+    return (uint64_t)weight * SLOT_KEPT >= table->weights;
 }
 
 /* Whether the four that are published are no longer all there. */
-static inline bool is_short(const struct slot_table *table, uint32_t slot)
+static inline bool is_short(struct slot_list list)
 {
-    return table->codes[(size_t)slot * SLOT_KEPT + BALANCE_RANKS - 1] == SLOT_CODE_NONE &&
-           table->reaches[slot] != SLOT_COST_NONE;
+    return (uint16_t)list.places[BALANCE_RANKS - 1] == BALANCE_NONE &&
+           list.codes[BALANCE_RANKS - 1] != SLOT_CODE_NONE;
 }
 
+/*
+ * Whether to fill a list before it is short. With so few members that it can have them all, that is
+ * done once: in the steps in which they go below SLOT_KEPT by a share of the slots each, so that no
+ * single one of them pays for all.
+ */
+static inline bool is_due(const struct slot_table *table, uint32_t slot, struct slot_list list)
+{
+    return (slot ^ table->active) % FILL_SHARES == 0 && list.codes[SLOT_KEPT - 1] != SLOT_CODE_NONE;
+}
+
+/* A list that is full is whole where there is nobody else. */
 static void remove_member(struct slot_table *table, const uint32_t *slots, unsigned count,
                           uint16_t place)
 {
-    for (unsigned i = 0; i < count; i++) {
-        struct slot_list list = slot_list_take(table, slots[i]);
+    bool is_whole = table->active < SLOT_KEPT;
 
-        slot_list_put(table, slots[i], slot_list_without(list, place));
-        if (UNLIKELY(is_short(table, slots[i])))
+    for (unsigned i = 0; i < count; i++) {
+        struct slot_list list = slot_list_without(slot_list_take(table, slots[i]), place, is_whole);
+
+        slot_list_put(table, slots[i], list);
+        if (UNLIKELY(is_short(list)) || (is_whole && is_due(table, slots[i], list)))
             slot_fill(table, slots[i]);
     }
 }
 
-static void find_pairs(const struct slot_table *table, const uint32_t *slots, unsigned count,
-                       const struct balance_entry *member, uint64_t *pairs)
-{
-    for (unsigned i = 0; i < count; i++)
-        pairs[i] = slot_cost_pair(table->hashes[slots[i]], member->low, member->high);
-}
-
-/* Of pairs their costs: on their own, since a processor overlaps what is short. */
-static void find_costs(const struct balance_entry *member, uint64_t *pairs, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        pairs[i] = slot_cost(pairs[i], member->inverse);
-}
-
-/*
- * Takes the member out of the list, if it was in it, and puts it in where it belongs. Who is beyond
- * the reach is not cheaper than that, so a list need not know the others to stay right; but for a
- * tie, which is looked at from the beginning.
- */
-static inline void set_in_slot(struct slot_table *table, uint32_t slot, uint16_t place,
-                               uint64_t cost, bool was_there)
+/* Puts the member, which is not in it, into a list that has its code: those are before it whose
+ * costs say so. What is missing from that code on is behind those in the list, and so is the member
+ * where none of them is behind it. */
+static void set_tied(struct slot_table *table, uint32_t slot, uint16_t place, int16_t code)
 {
     struct slot_list list = slot_list_take(table, slot);
-    uint64_t reach = table->reaches[slot];
-    int32_t beyond = -(int32_t)(cost >= reach); /* all ones or none */
-    int32_t code = slot_list_code(cost);
-    bool has_tie;
-    int32_t last;
-    uint64_t least;
+    slot_lanes stays = list.codes < (slot_lanes){} + code;
 
-    if (was_there)
-        list = slot_list_without(list, place);
-    has_tie = slot_list_ties(list, code);
-    code |= beyond & SLOT_CODE_NONE;
-    last = list.high[SLOT_KEPT / 2 - 1];
-    least = slot_list_least(last > code ? last : code); /* of the one that falls off the end */
-    table->reaches[slot] = least < reach ? least : reach;
-    slot_list_put(table, slot, slot_list_with(list, (uint16_t)(place | beyond), code));
-    if (UNLIKELY(has_tie || (was_there && is_short(table, slot))))
+    for (unsigned i = 0; i < SLOT_KEPT; i++) {
+        uint16_t other = (uint16_t)list.places[i];
+
+        if (list.codes[i] == code &&
+            (other == BALANCE_NONE ||
+             slot_list_is_before(table->hashes[slot], &table->members[other],
+                                 &table->members[place])))
+            stays[i] = -1;
+    }
+    slot_list_put(table, slot, slot_list_insert(list, stays, place, code));
+}
+
+/* What is rare: the member taken out of the list, if it was in it, left ties or too few. */
+static __attribute__((noinline)) void set_in_rare(struct slot_table *table, uint32_t slot,
+                                                  uint16_t place, int16_t code)
+{
+    struct slot_list list =
+        slot_list_without(slot_list_take(table, slot), place, table->active <= SLOT_KEPT);
+
+    slot_list_put(table, slot, list);
+    set_tied(table, slot, place, code);
+    if (is_short(slot_list_take(table, slot)))
         slot_fill(table, slot);
 }
 
-static void add_member(struct slot_table *table, const uint32_t *slots, unsigned count,
-                       uint16_t place, const uint64_t *costs)
+/*
+ * Takes the member out of the lists, if it was in them, and puts it in where it belongs. Who is
+ * beyond what a list knows is not cheaper than those in it, so it need not know the others to stay
+ * right.
+ */
+static inline void set_members(struct slot_table *table, const uint32_t *slots, unsigned count,
+                               uint16_t place, const int16_t *codes, bool was_there)
 {
-    for (unsigned i = 0; i < count; i++)
-        set_in_slot(table, slots[i], place, costs[i], false);
-}
+    const slot_lanes fourth = {0, 0, 0, -1};
+    const slot_lanes nobody = (slot_lanes){} + (int16_t)BALANCE_NONE;
+    bool is_whole = table->active <= SLOT_KEPT;
+    uint16_t *all_places = table->lists;
+    int16_t *all_codes = table->codes;
 
-static void set_member(struct slot_table *table, const uint32_t *slots, unsigned count,
-                       uint16_t place, const uint64_t *costs)
-{
-    for (unsigned i = 0; i < count; i++)
-        set_in_slot(table, slots[i], place, costs[i], true);
+    for (unsigned i = 0; i < count; i++) {
+        uint16_t *to = all_places + (size_t)slots[i] * SLOT_KEPT;
+        int16_t *to_codes = all_codes + (size_t)slots[i] * SLOT_KEPT;
+        struct slot_list list = slot_list_load(to, to_codes);
+        slot_lanes rare;
+
+        if (was_there)
+            list = slot_list_without(list, place, is_whole);
+        rare = slot_list_lanes(list.codes, (uint16_t)codes[i]);
+        if (was_there)
+            rare |=
+                (list.places == nobody) & (list.codes != (slot_lanes){} + SLOT_CODE_NONE) & fourth;
+        if (UNLIKELY(slot_list_any(rare)))
+            set_in_rare(table, slots[i], place, codes[i]);
+        else
+            slot_list_store(slot_list_with(list, place, codes[i]), to, to_codes);
+    }
 }
 
 void slot_rank_change(struct slot_table *table, uint16_t place, uint32_t before)
 {
     const struct balance_entry member = table->members[place];
-    uint32_t slots[CHUNK_SLOTS];
-    uint64_t costs[CHUNK_SLOTS];
-    uint32_t size = table->slots < CHUNK_SLOTS ? table->slots : CHUNK_SLOTS;
+    uint32_t slots[SLOT_PRICE_MAX];
+    int16_t codes[SLOT_PRICE_MAX];
+    uint32_t size = table->slots < SLOT_PRICE_MAX ? table->slots : SLOT_PRICE_MAX;
+    bool is_dense =
+        member.weight && is_everywhere(table, member.weight > before ? member.weight : before);
 
     for (uint32_t start = 0; start < table->slots; start += size) {
         unsigned count;
 
-        if (member.weight > before) { /* a candidate wherever it was held */
-            count = gather_candidates(table, start, size, &member, slots, costs);
-        } else {
+        if (is_dense)
+            count = slot_price_all(start, size, slots);
+        else if (member.weight > before) /* a candidate wherever it was held */
+            count = slot_price_sift(table, start, size, &member,
+                                    table->codes + (size_t)start * SLOT_KEPT + SLOT_KEPT - 1,
+                                    SLOT_KEPT, slots);
+        else
             count = gather_holders(table, start, size, place, slots);
-        }
         if (member.weight == 0) {
             remove_member(table, slots, count, place);
             continue;
         }
-        if (member.weight < before)
-            find_pairs(table, slots, count, &member, costs);
-        find_costs(&member, costs, count);
+        slot_price_codes(table, slots, count, &member, codes);
         if (before == 0)
-            add_member(table, slots, count, place, costs);
+            set_members(table, slots, count, place, codes, false);
         else
-            set_member(table, slots, count, place, costs);
+            set_members(table, slots, count, place, codes, true);
     }
 }

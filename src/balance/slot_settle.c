@@ -28,6 +28,16 @@ static inline uint64_t translate(const uint16_t *indexes, uint64_t word)
            (uint64_t)indexes[word >> 32 & 0xffff] << 32 | (uint64_t)indexes[word >> 48] << 48;
 }
 
+/* Whether all members are listed by their place, so that there is nothing to translate. */
+static bool are_same(const struct slot_table *table)
+{
+    for (uint32_t i = 0; i < table->places; i++) {
+        if (table->members[i].weight && table->indexes[i] != i)
+            return false;
+    }
+    return true;
+}
+
 unsigned slot_settle_find(const struct slot_table *table, uint32_t slot, const uint32_t *room,
                           uint64_t *cost)
 {
@@ -79,6 +89,7 @@ static uint64_t settle_full(const struct slot_table *table, uint32_t slot, const
 static void settle(const struct slot_table *table, uint32_t *room, uint64_t *words)
 {
     const uint16_t *indexes = table->indexes;
+    bool is_same = are_same(table);
 
     for (uint32_t slot = 0; slot < table->slots; slot++) {
         uint64_t word = slot_list_ranks(table, slot);
@@ -86,7 +97,7 @@ static void settle(const struct slot_table *table, uint32_t *room, uint64_t *wor
         if (UNLIKELY(room[word & 0xffff] == 0))
             word = settle_full(table, slot, room);
         room[word & 0xffff]--;
-        words[slot] = translate(indexes, word);
+        words[slot] = is_same ? word : translate(indexes, word);
     }
 }
 

@@ -21,10 +21,8 @@ struct slot_table *slot_table_create(unsigned bits, unsigned kept,
     table->kept = kept;
     table->hashes = memory_allocate(table->slots * sizeof(*table->hashes));
     table->lists = memory_allocate(table->slots * SLOT_KEPT * sizeof(*table->lists));
-    if (kept == SLOT_KEPT) {
+    if (kept == SLOT_KEPT)
         table->codes = memory_allocate(table->slots * SLOT_KEPT * sizeof(*table->codes));
-        table->reaches = memory_allocate(table->slots * sizeof(*table->reaches));
-    }
     table->indexes = memory_allocate((BALANCE_NONE + 1) * sizeof(*table->indexes));
     for (uint32_t slot = 0; slot < table->slots; slot++)
         table->hashes[slot] = digest_slot(secret, slot);
@@ -38,7 +36,6 @@ void slot_table_destroy(struct slot_table *table)
     free(table->hashes);
     free(table->lists);
     free(table->codes);
-    free(table->reaches);
     free(table->members);
     free(table->indexes);
     free(table->rivals);

@@ -25,9 +25,7 @@ struct slot_table {
     unsigned kept;    /* members that a list is filled with */
     uint64_t *hashes; /* by slot: its hash */
     uint16_t *lists;  /* by slot: SLOT_KEPT places, the cheapest first; BALANCE_NONE past the end */
-    int32_t *codes;   /* of their costs: see slot_list.h */
-    uint64_t *reaches; /* by slot: nobody who costs less is missing in the list. SLOT_COST_NONE
-                        * where it has all members */
+    int16_t *codes;   /* of their costs: see slot_list.h */
     struct balance_entry *members; /* by place; a free place is all zeros */
     uint32_t places;               /* that were ever used */
     uint32_t capacity;
@@ -40,7 +38,7 @@ struct slot_table {
 };
 
 /* For 2^bits slots; empty. Lists are filled with `kept` members: SLOT_KEPT for one that will be
- * changed, BALANCE_RANKS for one that will be settled once: it has no codes and no reaches. */
+ * changed, BALANCE_RANKS for one that will be settled once: it has no codes. */
 struct slot_table *slot_table_create(unsigned bits, unsigned kept,
                                      const uint8_t secret[BALANCE_SECRET_BYTES]);
 

@@ -23,35 +23,36 @@ static void codes_are_in_the_order_of_costs(void **state)
             b = kept;
         }
         assert_true(slot_list_code(a) <= slot_list_code(b));
-        assert_in_range(slot_list_code(b), 1, SLOT_CODE_NONE - 1);
-        if (b - a > (b >> 24) + 1)
+        assert_true(slot_list_code(b) < SLOT_CODE_NONE);
+        if (b - a > (b >> 9) + 1)
             assert_true(slot_list_code(a) < slot_list_code(b));
     }
 }
 
 static void a_code_bounds_its_costs(void **state)
 {
-    static const uint64_t costs[] = {0, 1, 2, 3, 4, 5, 0x1ffffff, 0x2000000, 0x3ffffff, 0x4000001};
+    static const uint64_t costs[] = {0,     1,     2,     3,     4,     5,     0x1ff, 0x200,
+                                     0x201, 0x3ff, 0x400, 0x401, 0x7fe, 0x7ff, 0x800, 0x801};
 
     (void)state;
     random_seed(21);
     for (unsigned i = 0; i < tool_times(200000, 5000000); i++) {
         uint64_t cost = i < ARRAY_SIZE(costs) ? costs[i] : random_cost();
-        int32_t code = slot_list_code(cost);
+        int16_t code = slot_list_code(cost);
 
         assert_true(slot_list_least(code) <= cost);
         assert_true(slot_list_most(code) >= cost);
-        assert_true(slot_list_most(code) - slot_list_least(code) <= (cost >> 24) + 3);
+        assert_true(slot_list_most(code) - slot_list_least(code) <= (cost >> 9) + 3);
     }
     assert_true(slot_list_most(slot_list_code(SLOT_COST_NONE - 1)) >= SLOT_COST_NONE - 1);
-    assert_true(slot_list_most(SLOT_CODE_NONE) == SLOT_COST_NONE);
-    assert_true(slot_list_least(SLOT_CODE_NONE) > SLOT_COST_NONE);
+    assert_true(slot_list_most(SLOT_CODE_NONE) >= SLOT_COST_NONE);
+    assert_true(slot_list_least(SLOT_CODE_NONE) == SLOT_COST_NONE);
 }
 
 /* A list as it is said plainly: so many places and codes, and nothing behind. */
 struct plain {
     uint16_t places[SLOT_KEPT + 1];
-    int32_t codes[SLOT_KEPT + 1];
+    int16_t codes[SLOT_KEPT + 1];
     unsigned count;
 };
 
@@ -60,13 +61,8 @@ static struct slot_list list_of(const struct plain *plain)
     struct slot_list list;
 
     for (unsigned i = 0; i < SLOT_KEPT; i++) {
-        int32_t code = i < plain->count ? plain->codes[i] : SLOT_CODE_NONE;
-
         list.places[i] = (int16_t)(i < plain->count ? plain->places[i] : BALANCE_NONE);
-        if (i < SLOT_KEPT / 2)
-            list.low[i] = code;
-        else
-            list.high[i - SLOT_KEPT / 2] = code;
+        list.codes[i] = i < plain->count ? plain->codes[i] : SLOT_CODE_NONE;
     }
     return list;
 }
@@ -83,7 +79,8 @@ static void draw(struct plain *plain)
     plain->count = (unsigned)random_below(SLOT_KEPT + 1);
     for (unsigned i = 0; i < plain->count; i++) {
         plain->places[i] = (uint16_t)(random_below(4) * 8 + i); /* no two the same */
-        plain->codes[i] = (i ? plain->codes[i - 1] : 0) + 1 + (int32_t)random_below(1 << 26);
+        plain->codes[i] =
+            (int16_t)((i ? plain->codes[i - 1] : -32000) + 1 + (int16_t)random_below(6000));
     }
 }
 
@@ -99,7 +96,7 @@ static void who_goes_leaves_no_gap(void **state)
 
         draw(&plain);
         list = list_of(&plain);
-        assert_same(slot_list_without(list, 999), &plain);
+        assert_same(slot_list_without(list, 999, false), &plain);
         if (plain.count == 0)
             continue;
         rank = (unsigned)random_below(plain.count);
@@ -109,7 +106,7 @@ static void who_goes_leaves_no_gap(void **state)
                 (plain.count - rank) * sizeof(*plain.places));
         memmove(plain.codes + rank, plain.codes + rank + 1,
                 (plain.count - rank) * sizeof(*plain.codes));
-        assert_same(slot_list_without(list, place), &plain);
+        assert_same(slot_list_without(list, place, true), &plain);
     }
 }
 
@@ -121,15 +118,14 @@ static void who_comes_stands_where_its_cost_says(void **state)
         struct plain plain;
         struct slot_list list;
         unsigned rank = 0;
-        int32_t code = 1 + (int32_t)random_below(1 << 28);
+        int16_t code = (int16_t)(INT16_MIN + 1 + (int)random_below(40000));
 
         draw(&plain);
         list = list_of(&plain);
-        assert_same(slot_list_with(list, BALANCE_NONE, SLOT_CODE_NONE), &plain);
         if (plain.count) {
             assert_true(slot_list_ties(list, plain.codes[random_below(plain.count)]));
-            code += plain.codes[random_below(plain.count)] - (1 << 27);
-            code = code < 1 ? 1 : code;
+            code = plain.codes[random_below(plain.count)];
+            code = (int16_t)(code + (int)random_below(21) - 10);
         }
         while (rank < plain.count && plain.codes[rank] < code)
             rank++;
@@ -147,6 +143,34 @@ static void who_comes_stands_where_its_cost_says(void **state)
     }
 }
 
+/* Of those that are missing it is known that they come behind the last. */
+static void a_full_list_keeps_in_mind_where_it_ended(void **state)
+{
+    (void)state;
+    random_seed(24);
+    for (unsigned i = 0; i < 20000; i++) {
+        struct plain plain;
+        struct slot_list list;
+        struct slot_list less;
+        unsigned rank = (unsigned)random_below(SLOT_KEPT);
+
+        do
+            draw(&plain);
+        while (plain.count < SLOT_KEPT);
+        list = list_of(&plain);
+        less = slot_list_without(list, plain.places[rank], false);
+        assert_int_equal((uint16_t)less.places[SLOT_KEPT - 1], BALANCE_NONE);
+        assert_int_equal(less.codes[SLOT_KEPT - 1], plain.codes[SLOT_KEPT - 1]);
+        less = slot_list_without(less, (uint16_t)less.places[0], true);
+        for (unsigned k = SLOT_KEPT - 2; k < SLOT_KEPT; k++) {
+            assert_int_equal((uint16_t)less.places[k], BALANCE_NONE);
+            assert_int_equal(less.codes[k], plain.codes[SLOT_KEPT - 1]);
+        }
+        list = slot_list_with(less, 999, (int16_t)(plain.codes[SLOT_KEPT - 1] + 1));
+        assert_memory_equal(&list, &less, sizeof(list)); /* beyond what is known */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +178,7 @@ int main(void)
         cmocka_unit_test(a_code_bounds_its_costs),
         cmocka_unit_test(who_goes_leaves_no_gap),
         cmocka_unit_test(who_comes_stands_where_its_cost_says),
+        cmocka_unit_test(a_full_list_keeps_in_mind_where_it_ended),
     };
 
     return cmocka_run_group_tests_name("balance/slot_list", tests, NULL, NULL);

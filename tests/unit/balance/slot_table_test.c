@@ -207,6 +207,36 @@ static void any_history_ends_where_a_full_build_does(void **state)
     }
 }
 
+static void all_may_go_and_come_one_after_the_other(void **state)
+{
+    struct balance_member members[MEMBERS_MAX];
+    uint64_t words[SLOTS];
+    uint64_t expected[SLOTS];
+
+    (void)state;
+    random_seed(6);
+    for (unsigned i = 0; i < tool_times(20, 200); i++) {
+        struct slot_table *table = slot_table_create(BITS, SLOT_KEPT, secret);
+
+        for (unsigned k = 0; k < MEMBERS_MAX; k++)
+            members[k] = (struct balance_member){names[k], 1 + (uint32_t)random_below(i + 1), k};
+        tool_shuffle(members, MEMBERS_MAX);
+        for (unsigned step = 0; step < 2 * MEMBERS_MAX; step++) {
+            size_t count = step < MEMBERS_MAX ? MEMBERS_MAX - step : step - MEMBERS_MAX;
+            struct roster roster = take(members + random_below(2), count ? count - 1 : 0);
+
+            if (step)
+                assert_foretold(table, &roster, BALANCE_CAP_DEFAULT);
+            slot_table_set(table, &roster);
+            slot_settle(table, BALANCE_CAP_DEFAULT, words);
+            settle_plainly(&roster, BALANCE_CAP_DEFAULT, expected);
+            assert_memory_equal(words, expected, sizeof(words));
+            roster_finish(&roster);
+        }
+        slot_table_destroy(table);
+    }
+}
+
 /* Gives the members hashes that differ in few low bits, so that costs tie in every slot. */
 static void make_ties(struct roster *roster)
 {
@@ -277,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_build_is_the_ranking_said_plainly),
         cmocka_unit_test(any_history_ends_where_a_full_build_does),
+        cmocka_unit_test(all_may_go_and_come_one_after_the_other),
         cmocka_unit_test(ties_are_settled_by_the_name_however_one_came_there),
         cmocka_unit_test(caps_are_the_fair_share_and_the_excess),
     };
