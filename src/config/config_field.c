@@ -173,7 +173,7 @@ const struct config_field config_fields[] = {
      .help = "Where a request's key comes from; the first source that is there."},
     {"services[].balance.slots", CONFIG_INTEGER, SERVICE(balance.slots), RANGE(2, CONFIG_SLOTS_MAX),
      .when_absent = "65536; 512 under classic", .schemes = SLOT_HRW | CLASSIC,
-     .help = "Places in the table; under slot-hrw a power of two."},
+     .help = "Places in the table; under slot-hrw a power of two from 256."},
     {"services[].balance.cap", CONFIG_PERCENT, SERVICE(balance.cap_thousandths), RANGE(0, 1000), SPECIAL("off", CONFIG_OFF),
      .fallback = "5%", .schemes = SLOT_HRW,
      .help = "How far a replica's share may exceed the fair one."},
