@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Entries of all caches together: some 1.5 GiB. */
+#define RING_CACHES_MAX 50000000
+
 struct ring_cache_entry;
 
 struct ring_cache {

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/word.h"
+#include "ring/ring_cache.h"
 
 #define REPLICAS_DEFAULT 3
 #define SLOTS_MIN        2  /* of a classic ring; a table of slot-hrw wants more and says so */
@@ -272,7 +273,7 @@ int ring_options_parse(int argc, char **argv, struct ring_options *options, stru
         {"--remove", KIND_TEXT, &options->remove, 0, 0},
         {"--key", KIND_TEXT, &options->key, 0, 0},
         {"--changes", KIND_TEXT, &options->changes, 0, 0},
-        {"--cache", KIND_NUMBER, &options->cache, 0, INT32_MAX},
+        {"--cache", KIND_NUMBER, &options->cache, 0, RING_CACHES_MAX},
         {"--plot", KIND_TEXT, &options->plot, 0, 0},
         {"--json", KIND_FLAG, &options->is_json, 0, 0},
         {"--csv", KIND_FLAG, &options->is_csv, 0, 0},

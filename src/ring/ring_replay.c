@@ -387,7 +387,11 @@ static void finish(struct replay *replay)
 static int run(struct replay *replay, FILE *file, struct error *why)
 {
     int answer = parse_changes(replay, why);
+    uint64_t caches = replay->options->count + replay->change_count;
 
+    if (answer == 0 && replay->options->cache * caches > RING_CACHES_MAX)
+        return error_set(why, -EINVAL, "--cache: more than %d entries in %llu caches",
+                         RING_CACHES_MAX, (unsigned long long)caches);
     if (answer == 0)
         answer = balance_builder_create(&replay->options->balance, &replay->builder, why);
     if (answer == 0)

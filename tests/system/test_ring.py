@@ -60,6 +60,12 @@ def test_what_is_wrong_is_said_and_not_passed_over(arguments, said):
     assert done.stderr.startswith("roost ring ") and said in done.stderr
 
 
+def test_caches_beyond_reason_are_refused():
+    assert run("replay", "/dev/null", "--cache", 2_000_000_000).returncode == 2
+    done = run("replay", "/dev/null", "--cache", 50_000_000)
+    assert (done.returncode, done.stdout) == (1, "") and "--cache" in done.stderr, done
+
+
 def test_a_log_that_cannot_be_read_is_no_empty_log(tmp_path):
     done = run("replay", tmp_path)
     assert (done.returncode, done.stdout) == (1, ""), done
