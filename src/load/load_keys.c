@@ -93,6 +93,7 @@ static int read_file(struct load_keys *keys, const char *path, size_t *size, str
 {
     FILE *file = fopen(path, "re");
     size_t capacity = 64 * 1024;
+    int problem;
 
     if (!file)
         return error_set(why, -errno, "%s: %m", path);
@@ -106,7 +107,10 @@ static int read_file(struct load_keys *keys, const char *path, size_t *size, str
         if (*size == capacity)
             keys->text = memory_resize(keys->text, capacity *= 2);
     }
+    problem = ferror(file) ? errno : 0;
     fclose(file);
+    if (problem)
+        return error_set(why, -problem, "%s: %s", path, strerror(problem));
     if (*size > LOAD_KEYS_FILE_BYTES_MAX)
         return error_set(why, -EFBIG, "%s has more than %d MiB", path,
                          LOAD_KEYS_FILE_BYTES_MAX / 1024 / 1024);

@@ -177,12 +177,16 @@ static int read_body_file(const char *path, struct load_options *options, struct
 {
     FILE *file = fopen(path, "re");
     size_t size;
+    int problem;
 
     if (!file)
         return error_set(why, -errno, "%s: %m", path);
     options->body = memory_allocate(BODY_BYTES_MAX + 1);
     size = fread(options->body, 1, BODY_BYTES_MAX + 1, file);
+    problem = ferror(file) ? errno : 0;
     fclose(file);
+    if (problem)
+        return error_set(why, -problem, "%s: %s", path, strerror(problem));
     if (size > BODY_BYTES_MAX)
         return error_set(why, -EFBIG, "%s has more than %d MiB", path,
                          BODY_BYTES_MAX / 1024 / 1024);

@@ -310,6 +310,14 @@ def test_wrong_usage_is_one_sentence(arguments):
     assert done.stderr.startswith("roost load: ") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("option", [["--body", "@{}"], ["--keys", "file:{}"]])
+def test_a_file_that_cannot_be_read_is_said(tmp_path, option):
+    name, value = option
+    done = load("http://localhost/", name, value.format(tmp_path), check=False)
+    assert done.returncode in (1, 2)
+    assert done.stderr == f"roost load: {tmp_path}: Is a directory\n"
+
+
 def test_help_names_every_option():
     text = load("--help").stdout
     assert load("http://localhost/", "--help").stdout == load("-h").stdout == text
