@@ -1,6 +1,7 @@
 #include "config/config_listen.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/descriptor.h"
 
@@ -202,6 +203,8 @@ static void apply_control(struct config_loading *loading, const struct config_li
         next = port->port;
     if (listen->control_listen.text && (listen->control_listen.is_strong || !has_file)) {
         control->addresses = read_doors(loading, "control.address", &listen->control_listen, next);
+        memcpy(loading->control_source, listen->control_listen.source,
+               sizeof(loading->control_source));
         has_file = false;
     }
     for (unsigned i = 0; i < control->addresses.count && has_file && port->is_strong; i++)

@@ -19,6 +19,7 @@ struct config_loading {
     const struct config_flags *flags;                       /* never NULL */
     struct config_notes *notes;                             /* never NULL */
     char sources[CONFIG_SETTINGS_MAX][CONFIG_SOURCE_BYTES]; /* of settings that were applied */
+    char control_source[CONFIG_SOURCE_BYTES]; /* of control.address, where a setting gave it */
 };
 
 /* A fault or warning at a node (NULL: in the file as a whole) that stands at `path`. */

@@ -250,6 +250,8 @@ void config_setting_apply(struct config_loading *loading)
 
 const char *config_setting_source(const struct config_loading *loading, const char *path)
 {
+    if (loading->control_source[0] && strcmp(path, "control.address") == 0)
+        return loading->control_source;
     for (unsigned i = 0; i < config_setting_count; i++) {
         char own[CONFIG_PATH_BYTES];
 

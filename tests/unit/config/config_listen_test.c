@@ -117,6 +117,11 @@ static void off_loopback_the_control_port_needs_a_token(void **state)
                             "any.yaml:1:20: control.address: [::]:5001 is reached from other "
                             "machines, so a token is required: set control.token-file or "
                             "ROOST_CONTROL_TOKEN");
+    any_config_expect_error("control: {address: '127.0.0.1:5001'}",
+                            (char *[]){"HOME=/home/any", "ROOST_CONTROL_LISTEN=0.0.0.0:7", NULL},
+                            "ROOST_CONTROL_LISTEN in the environment: 0.0.0.0:7 is reached from "
+                            "other machines, so a token is required: set control.token-file or "
+                            "ROOST_CONTROL_TOKEN");
     at = any_config_fine("control: {address: '0.0.0.0:5001'}",
                          ANY_ENVIRONMENT("ROOST_CONTROL_TOKEN=abc"));
     assert_string_equal(at->config.control.token, "abc");
