@@ -103,6 +103,18 @@ static bool from_state(struct ctl_client *client, const char *state)
     return is_there;
 }
 
+/* Why nobody was found there: nobody runs, or it cannot be looked into. */
+static int explain_nobody(const char *state, struct error *why)
+{
+    struct folder folder = {.run_fd = -1, .lock_fd = -1};
+    int result = folder_look(&folder, state, why);
+
+    folder_close(&folder);
+    if (result < 0 && result != -ENOENT)
+        return result;
+    return error_set(why, -ENOENT, "no balancer runs with the state folder %s", state);
+}
+
 static void set_state_flag(struct config_flags *flags, const char *state)
 {
     for (unsigned i = 0; i < config_setting_count; i++) {
@@ -123,7 +135,7 @@ static int from_config(struct ctl_client *client, const struct ctl_options *opti
     if (from_state(client, config->state))
         return 0;
     if (options->state)
-        return error_set(why, -ENOENT, "no balancer runs with the state folder %s", options->state);
+        return explain_nobody(options->state, why);
     if (config->control.addresses.count == 0)
         return error_set(why, -ENOENT, "there is no control address");
     result = address_from_text(view_of(config->control.addresses.items[0]), &address, why);

@@ -350,6 +350,12 @@ def test_nobody_there_is_1_at_once(pool, tmp_path):
     assert time.monotonic() - began < 2
 
 
+def test_a_folder_that_cannot_be_looked_into_is_said(pool, tmp_path):
+    (tmp_path / "file").touch()
+    process = ctl(pool, "status", where=["--state", str(tmp_path / "file")])
+    assert "Not a directory" in failed(process)
+
+
 def test_somebody_else_there_is_1(pool):
     assert "control port" in failed(ctl(pool, "status", where=["--control", str(pool.port)]))
 
