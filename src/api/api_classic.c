@@ -155,6 +155,9 @@ static bool read_wish(struct api_request *request, const json_t *body, const cha
     return take_names(request, hostnames, wish);
 }
 
+/* As the assignment words it, whatever the list of names is. */
+static const char too_many_to_remove[] = "Length of hostname list is more than removable instances";
+
 static void on_done(void *owner, int result, const char *why, char (*names)[CREW_NAME_BYTES],
                     unsigned count)
 {
@@ -165,7 +168,8 @@ static void on_done(void *owner, int result, const char *why, char (*names)[CREW
     if (result == 0)
         answer_pool(request);
     else
-        api_fail(request, api_classic_status(result), "%s", why);
+        api_fail(request, api_classic_status(result), "%s",
+                 result == -ERANGE ? too_many_to_remove : why);
     api_release(request);
 }
 

@@ -312,7 +312,7 @@ static int check_remove(struct crew_call *call, struct error *why)
             return error_set(why, -ENOENT, "there is no replica '%s'", call->names[i]);
     }
     if (call->count > crew->count)
-        return error_set(why, -ERANGE, "Length of hostname list is more than removable instances");
+        return error_set(why, -ERANGE, "there are only %u replicas to remove", crew->count);
     return check_driver(crew, why);
 }
 

@@ -239,7 +239,8 @@ def test_delete_of_several_takes_the_named_and_others(roost):
     assert answer.status == 200
     assert answer.json()["removed"][0] == "Server 2"
     assert len(roost.replicas()) == 1
-    error_of(v1(roost, "DELETE", "/replicas", {"count": 2}), 400)
+    said = error_of(v1(roost, "DELETE", "/replicas", {"count": 2}), 400)
+    assert said == "there are only 1 replicas to remove"
 
 
 def test_a_weight_of_three_gets_three_times_the_keys(roost):
