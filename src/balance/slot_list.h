@@ -140,6 +140,17 @@ static inline slot_lanes slot_list_behind(slot_lanes lanes)
     return __builtin_shufflevector((slot_lanes){}, lanes, 0, 8, 9, 10, 11, 12, 13, 14);
 }
 
+/* The lanes and all behind them. */
+static inline slot_lanes slot_list_all_behind(slot_lanes lanes)
+{
+    const slot_lanes zero = {};
+
+    lanes |= slot_list_behind(lanes);
+    lanes |= __builtin_shufflevector(zero, lanes, 0, 0, 8, 9, 10, 11, 12, 13);
+    lanes |= __builtin_shufflevector(zero, lanes, 0, 0, 0, 0, 8, 9, 10, 11);
+    return lanes;
+}
+
 /*
  * The list without `place`, or as it is where that is not in it. What a full list does not know
  * begins at its last, unless `is_whole`: nobody is missing in it.
@@ -155,28 +166,33 @@ static inline struct slot_list slot_list_without(struct slot_list list, uint16_t
 
     if (is_whole)
         last = slot_list_select(list.places == nobody, last, (zero + SLOT_CODE_NONE) & end);
-    from |= slot_list_behind(from);
-    from |= __builtin_shufflevector(zero, from, 0, 0, 8, 9, 10, 11, 12, 13);
-    from |= __builtin_shufflevector(zero, from, 0, 0, 0, 0, 8, 9, 10, 11);
+    from = slot_list_all_behind(from);
     return (struct slot_list){
         slot_list_select(from, slot_list_before(list.places) | (nobody & end), list.places),
         slot_list_select(from, slot_list_before(list.codes) | last, list.codes),
     };
 }
 
-/* Whether one in the list has that code. */
+/* Whether a lane has that code. */
 static inline bool slot_list_ties(struct slot_list list, int16_t code)
 {
     return slot_list_any(slot_list_lanes(list.codes, (uint16_t)code));
 }
 
-/* The list with `place`, which is not in it, behind those that are before `code`: all of `stays`
- * and none else. The last falls off the end. */
+/* Whether a lane other than that of `place` has it. */
+static inline bool slot_list_ties_other(struct slot_list list, uint16_t place, int16_t code)
+{
+    return slot_list_any(slot_list_lanes(list.codes, (uint16_t)code) &
+                         ~slot_list_lanes(list.places, place));
+}
+
+/* The list with `place` in the first lane that does not stay, and who was there and in the lanes
+ * that do not stay behind it one further. The last of them falls out. */
 static inline struct slot_list slot_list_insert(struct slot_list list, slot_lanes stays,
                                                 uint16_t place, int16_t code)
 {
-    slot_lanes moves = slot_list_behind(~stays);
-    slot_lanes first = ~stays & ~moves;
+    slot_lanes moves = slot_list_behind(~stays) & ~stays;
+    slot_lanes first = ~(stays | moves);
 
     return (struct slot_list){
         (list.places & stays) | (((slot_lanes){} + (int16_t)place) & first) |
@@ -190,6 +206,16 @@ static inline struct slot_list slot_list_insert(struct slot_list list, slot_lane
 static inline struct slot_list slot_list_with(struct slot_list list, uint16_t place, int16_t code)
 {
     return slot_list_insert(list, list.codes < (slot_lanes){} + code, place, code);
+}
+
+/* The list with `place`, which is in it or not, where its code says, which is not above the one it
+ * had; nobody else has that code. */
+static inline struct slot_list slot_list_raise(struct slot_list list, uint16_t place, int16_t code)
+{
+    slot_lanes own = slot_list_lanes(list.places, place);
+    slot_lanes behind = slot_list_behind(slot_list_all_behind(own));
+
+    return slot_list_insert(list, (list.codes < (slot_lanes){} + code) | behind, place, code);
 }
 
 /* Of two with one code: their costs decide, then their names' hashes. */

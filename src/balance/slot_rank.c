@@ -36,10 +36,9 @@ static bool is_everywhere(const struct slot_table *table, uint32_t weight)
 }
 
 /* Whether the four that are published are no longer all there. */
-static inline bool is_short(struct slot_list list)
+static inline bool is_short(const uint16_t *places, const int16_t *codes)
 {
-    return (uint16_t)list.places[BALANCE_RANKS - 1] == BALANCE_NONE &&
-           list.codes[BALANCE_RANKS - 1] != SLOT_CODE_NONE;
+    return places[BALANCE_RANKS - 1] == BALANCE_NONE && codes[BALANCE_RANKS - 1] != SLOT_CODE_NONE;
 }
 
 /*
@@ -47,9 +46,9 @@ static inline bool is_short(struct slot_list list)
  * done once: in the steps in which they go below SLOT_KEPT by a share of the slots each, so that no
  * single one of them pays for all.
  */
-static inline bool is_due(const struct slot_table *table, uint32_t slot, struct slot_list list)
+static inline bool is_due(const struct slot_table *table, uint32_t slot, const int16_t *codes)
 {
-    return (slot ^ table->active) % FILL_SHARES == 0 && list.codes[SLOT_KEPT - 1] != SLOT_CODE_NONE;
+    return (slot ^ table->active) % FILL_SHARES == 0 && codes[SLOT_KEPT - 1] != SLOT_CODE_NONE;
 }
 
 /* A list that is full is whole where there is nobody else. */
@@ -57,22 +56,27 @@ static void remove_member(struct slot_table *table, const uint32_t *slots, unsig
                           uint16_t place)
 {
     bool is_whole = table->active < SLOT_KEPT;
+    uint16_t *all_places = table->lists;
+    int16_t *all_codes = table->codes;
 
     for (unsigned i = 0; i < count; i++) {
-        struct slot_list list = slot_list_without(slot_list_take(table, slots[i]), place, is_whole);
+        uint16_t *to = all_places + (size_t)slots[i] * SLOT_KEPT;
+        int16_t *to_codes = all_codes + (size_t)slots[i] * SLOT_KEPT;
+        struct slot_list list = slot_list_load(to, to_codes);
 
-        slot_list_put(table, slots[i], list);
-        if (UNLIKELY(is_short(list)) || (is_whole && is_due(table, slots[i], list)))
+        slot_list_store(slot_list_without(list, place, is_whole), to, to_codes);
+        if (UNLIKELY(is_short(to, to_codes)) || (is_whole && is_due(table, slots[i], to_codes)))
             slot_fill(table, slots[i]);
     }
 }
 
-/* Puts the member, which is not in it, into a list that has its code: those are before it whose
- * costs say so. What is missing from that code on is behind those in the list, and so is the member
- * where none of them is behind it. */
+/* Puts the member into a list where others have its code: those are before it whose costs say so.
+ * What is missing from that code on is behind those in the list, and so is the member where none of
+ * them is behind it. */
 static void set_tied(struct slot_table *table, uint32_t slot, uint16_t place, int16_t code)
 {
-    struct slot_list list = slot_list_take(table, slot);
+    struct slot_list list =
+        slot_list_without(slot_list_take(table, slot), place, table->active <= SLOT_KEPT);
     slot_lanes stays = list.codes < (slot_lanes){} + code;
 
     for (unsigned i = 0; i < SLOT_KEPT; i++) {
@@ -87,29 +91,26 @@ static void set_tied(struct slot_table *table, uint32_t slot, uint16_t place, in
     slot_list_put(table, slot, slot_list_insert(list, stays, place, code));
 }
 
-/* What is rare: the member taken out of the list, if it was in it, left ties or too few. */
-static __attribute__((noinline)) void set_in_rare(struct slot_table *table, uint32_t slot,
-                                                  uint16_t place, int16_t code)
-{
-    struct slot_list list =
-        slot_list_without(slot_list_take(table, slot), place, table->active <= SLOT_KEPT);
+enum way { ADD, RAISE, LOWER };
 
-    slot_list_put(table, slot, list);
-    set_tied(table, slot, place, code);
-    if (is_short(slot_list_take(table, slot)))
-        slot_fill(table, slot);
+/* The list with the member where its code says; one that comes is not in it. */
+static inline struct slot_list moved(struct slot_list list, uint16_t place, int16_t code,
+                                     enum way way, bool is_whole)
+{
+    if (way == RAISE)
+        return slot_list_raise(list, place, code);
+    if (way == LOWER)
+        list = slot_list_without(list, place, is_whole);
+    return slot_list_with(list, place, code);
 }
 
 /*
- * Takes the member out of the lists, if it was in them, and puts it in where it belongs. Who is
- * beyond what a list knows is not cheaper than those in it, so it need not know the others to stay
- * right.
+ * Puts the member into the lists, or takes it out where it no longer belongs. Who is beyond what a
+ * list knows is not cheaper than those in it, so it need not know the others to stay right.
  */
-static inline void set_members(struct slot_table *table, const uint32_t *slots, unsigned count,
-                               uint16_t place, const int16_t *codes, bool was_there)
+static inline void set_member(struct slot_table *table, const uint32_t *slots, unsigned count,
+                              uint16_t place, const int16_t *codes, enum way way)
 {
-    const slot_lanes fourth = {0, 0, 0, -1};
-    const slot_lanes nobody = (slot_lanes){} + (int16_t)BALANCE_NONE;
     bool is_whole = table->active <= SLOT_KEPT;
     uint16_t *all_places = table->lists;
     int16_t *all_codes = table->codes;
@@ -118,18 +119,15 @@ static inline void set_members(struct slot_table *table, const uint32_t *slots, 
         uint16_t *to = all_places + (size_t)slots[i] * SLOT_KEPT;
         int16_t *to_codes = all_codes + (size_t)slots[i] * SLOT_KEPT;
         struct slot_list list = slot_list_load(to, to_codes);
-        slot_lanes rare;
+        bool is_tied = way == ADD ? slot_list_ties(list, codes[i])
+                                  : slot_list_ties_other(list, place, codes[i]);
 
-        if (was_there)
-            list = slot_list_without(list, place, is_whole);
-        rare = slot_list_lanes(list.codes, (uint16_t)codes[i]);
-        if (was_there)
-            rare |=
-                (list.places == nobody) & (list.codes != (slot_lanes){} + SLOT_CODE_NONE) & fourth;
-        if (UNLIKELY(slot_list_any(rare)))
-            set_in_rare(table, slots[i], place, codes[i]);
+        if (UNLIKELY(is_tied))
+            set_tied(table, slots[i], place, codes[i]);
         else
-            slot_list_store(slot_list_with(list, place, codes[i]), to, to_codes);
+            slot_list_store(moved(list, place, codes[i], way, is_whole), to, to_codes);
+        if (way == LOWER && UNLIKELY(is_short(to, to_codes)))
+            slot_fill(table, slots[i]);
     }
 }
 
@@ -159,8 +157,10 @@ void slot_rank_change(struct slot_table *table, uint16_t place, uint32_t before)
         }
         slot_price_codes(table, slots, count, &member, codes);
         if (before == 0)
-            set_members(table, slots, count, place, codes, false);
+            set_member(table, slots, count, place, codes, ADD);
+        else if (member.weight > before)
+            set_member(table, slots, count, place, codes, RAISE);
         else
-            set_members(table, slots, count, place, codes, true);
+            set_member(table, slots, count, place, codes, LOWER);
     }
 }

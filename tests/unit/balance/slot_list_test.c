@@ -143,6 +143,39 @@ static void who_comes_stands_where_its_cost_says(void **state)
     }
 }
 
+static void who_is_raised_moves_up_and_nobody_falls_out(void **state)
+{
+    (void)state;
+    random_seed(25);
+    for (unsigned i = 0; i < 20000; i++) {
+        struct plain plain;
+        struct slot_list list;
+        struct slot_list expected;
+        unsigned rank;
+        uint16_t place;
+        int16_t code;
+
+        do
+            draw(&plain);
+        while (plain.count == 0);
+        list = list_of(&plain);
+        rank = (unsigned)random_below(plain.count);
+        place = plain.places[rank];
+        code = (int16_t)(plain.codes[rank] - (int)random_below(500));
+        if (slot_list_ties_other(list, place, code))
+            continue;
+        expected = slot_list_with(slot_list_without(list, place, true), place, code);
+        list = slot_list_raise(list, place, code);
+        assert_memory_equal(&list, &expected, sizeof(list));
+        list = list_of(&plain);
+        if (slot_list_ties(list, code))
+            continue;
+        expected = slot_list_with(list, 999, code);
+        list = slot_list_raise(list, 999, code); /* was not in it */
+        assert_memory_equal(&list, &expected, sizeof(list));
+    }
+}
+
 /* Of those that are missing it is known that they come behind the last. */
 static void a_full_list_keeps_in_mind_where_it_ended(void **state)
 {
@@ -178,6 +211,7 @@ int main(void)
         cmocka_unit_test(a_code_bounds_its_costs),
         cmocka_unit_test(who_goes_leaves_no_gap),
         cmocka_unit_test(who_comes_stands_where_its_cost_says),
+        cmocka_unit_test(who_is_raised_moves_up_and_nobody_falls_out),
         cmocka_unit_test(a_full_list_keeps_in_mind_where_it_ended),
     };
 
