@@ -67,10 +67,11 @@ serves() {
         grep -q '"200"'
 }
 
+# What was there before stays, for its pool.
 give_up() {
     echo "$1" >&2
     compose logs --tail 20 >&2 || true
-    down
+    [ -n "$was_there" ] || down
     exit 1
 }
 
@@ -78,8 +79,10 @@ up() {
     make_image
     remove_networks ''
     mkdir -p run
+    was_there=$([ ! -e "$marker" ] || echo yes)
     : >"$marker"
-    compose up -d --no-build "$@"
+    compose up -d --no-build "$@" ||
+        give_up "roost did not start. If port $port is taken, try: make up DRIVER=docker PORT=$((port + 2))"
     waited=0
     until serves "$(balancer)"; do
         [ "$waited" -lt "$wait_s" ] || give_up "roost does not serve after $wait_s s:"

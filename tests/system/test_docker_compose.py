@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 
@@ -161,6 +162,18 @@ def test_restart_keeps_the_pool_and_logs_show_what_was_written(engine, up):
             line = logs.stdout.readline()
             assert line, seen
             seen += line
+
+
+def test_a_taken_port_is_said_and_nothing_is_left(engine, clone):
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", clone.port))
+        other.listen()
+        made = clone.make("up", "DRIVER=docker")
+    assert made.returncode != 0
+    assert f"make up DRIVER=docker PORT={clone.port + 2}" in made.stdout, made.stdout
+    assert nothing_is_left(engine)
+    assert not (clone.folder / "run" / "compose").exists()
 
 
 def test_down_leaves_nothing_of_a_balancer_that_was_killed(engine, up):
