@@ -96,16 +96,31 @@ static void on_rested(struct timer *timer)
     (void)!loop_change(listener->loop, &listener->watch, EPOLLIN);
 }
 
+/*
+ * How many to ask for. Asking in vain costs the kernel a socket made and thrown away: where the
+ * last one came alone, one is enough, and where another waits after all it is reported in the next
+ * turn (level-triggered), when all are asked for.
+ */
+static int most_now(struct listener *listener)
+{
+    bool was_just_here = listener->loop->turns - listener->turn <= 1;
+
+    listener->turn = listener->loop->turns;
+    return listener->came_alone && !was_just_here ? 1 : LISTENER_TURN_MAX;
+}
+
 static void on_listener_events(struct watch *watch, uint32_t events)
 {
     struct listener *listener = CONTAINER_OF(watch, struct listener, watch);
+    int most = most_now(listener);
 
     (void)events;
-    for (int i = 0; i < LISTENER_TURN_MAX && watch->on_events; i++) {
+    for (int i = 0; i < most && watch->on_events; i++) {
         struct address client = {.size = sizeof(client.un)};
         int fd = accept4(watch->fd, &client.any, &client.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
+            listener->came_alone = i == 0;
             listener->on_accept(listener, fd, &client);
             continue;
         }

@@ -31,6 +31,8 @@ struct listener {
     struct timer rest;
     listener_fn on_accept;
     void *owner;
+    uint64_t turn;   /* of the loop, in which it last accepted */
+    bool came_alone; /* who was accepted last */
 };
 
 /*

@@ -127,6 +127,38 @@ static void a_taken_port_is_a_sentence_and_shared_ones_are_not_taken(void **stat
     close(first);
 }
 
+/* The kernel makes a socket before it looks whether somebody waits. */
+static void after_one_that_came_alone_nobody_is_asked_for_in_vain(void **state)
+{
+    struct address address = any_port("127.0.0.1:0");
+    int fd = open_listener(&address, false);
+    struct listener listener;
+    int clients[7];
+
+    (void)state;
+    assert_int_equal(listener_start(&listener, &loop, fd, on_accept, &accepted), 0);
+    loop_turn(&loop, 0);
+    clients[0] = client_of(&address);
+    loop_turn(&loop, 0);
+    assert_int_equal(accepted, 1);
+    loop_turn(&loop, 0);
+    for (int i = 1; i < 4; i++)
+        clients[i] = client_of(&address);
+    loop_turn(&loop, 0);
+    assert_int_equal(accepted, 2);
+    loop_turn(&loop, 0);
+    assert_int_equal(accepted, 4);
+    loop_turn(&loop, 0);
+    for (int i = 4; i < 7; i++)
+        clients[i] = client_of(&address);
+    loop_turn(&loop, 0);
+    assert_int_equal(accepted, 7);
+    for (int i = 0; i < 7; i++)
+        close(clients[i]);
+    listener_stop(&listener);
+    close(fd);
+}
+
 static void one_event_accepts_a_limited_number(void **state)
 {
     enum { CLIENTS = LISTENER_TURN_MAX + 6 };
@@ -292,6 +324,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_client_is_accepted_with_its_address, start, finish),
         cmocka_unit_test_setup_teardown(a_taken_port_is_a_sentence_and_shared_ones_are_not_taken,
+                                        start, finish),
+        cmocka_unit_test_setup_teardown(after_one_that_came_alone_nobody_is_asked_for_in_vain,
                                         start, finish),
         cmocka_unit_test_setup_teardown(one_event_accepts_a_limited_number, start, finish),
         cmocka_unit_test_setup_teardown(a_listener_may_be_stopped_from_its_own_callback, start,
