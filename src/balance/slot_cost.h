@@ -23,9 +23,9 @@ extern const uint32_t slot_cost_log[SLOT_COST_LOG_ENTRIES];
  * the name's hash are as digest.h makes them. */
 static inline uint64_t slot_cost_pair(uint64_t slot_hash, uint64_t low, uint64_t high)
 {
-    uint64_t mixed = slot_hash ^ low;
+    unsigned __int128 product = (unsigned __int128)(slot_hash ^ low) * high;
 
-    return (uint64_t)((unsigned __int128)mixed * high >> 64) ^ mixed * high;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 /*

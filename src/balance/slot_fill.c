@@ -7,8 +7,8 @@
 #include "balance/slot_list.h"
 #include "base/memory.h"
 
-#define MORE  2               /* than are kept: so many costs are worth a look */
-#define BATCH (2 * SLOT_KEPT) /* so many are told apart by their codes at once */
+#define ENOUGH 11 /* so many are likely to have the four that are published, and some to keep */
+#define BATCH  (2 * SLOT_KEPT) /* so many are told apart by their codes at once */
 
 /* One to choose from, with all that choosing looks at side by side. They are in the order of `low`,
  * so that their own numbers settle ties. */
@@ -35,7 +35,7 @@ static uint64_t come_within(uint64_t t)
 /* A cost that enough members for a list are likely within. */
 static uint64_t find_likely(const struct slot_table *table)
 {
-    uint64_t enough = (uint64_t)(table->kept + MORE) << SLOT_COST_POINT;
+    uint64_t enough = (uint64_t)ENOUGH << SLOT_COST_POINT;
     uint64_t likely;
 
     if (table->active <= BATCH)

@@ -11,5 +11,5 @@ void slot_fill_reserve(struct slot_table *table, uint32_t places);
 /* Notes who there is to choose from: whenever the members have changed. */
 void slot_fill_prepare(struct slot_table *table);
 
-/* Fills the slot's list: with table->kept members, or all. */
+/* Fills the slot's list: with the four that are published at least, or all. */
 void slot_fill(struct slot_table *table, uint32_t slot);

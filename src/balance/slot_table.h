@@ -22,7 +22,7 @@ struct slot_rival;
 struct slot_table {
     unsigned bits;
     uint32_t slots;
-    unsigned kept;    /* members that a list is filled with */
+    unsigned kept;    /* members that a list should know: as slot_table_create() was told */
     uint64_t *hashes; /* by slot: its hash */
     uint16_t *lists;  /* by slot: SLOT_KEPT places, the cheapest first; BALANCE_NONE past the end */
     int16_t *codes;   /* of their costs: see slot_list.h */
@@ -31,14 +31,14 @@ struct slot_table {
     uint32_t capacity;
     uint32_t active; /* members there are */
     uint64_t weights;
-    uint64_t likely; /* a cost that `kept` members are likely within; 0 before the first set */
+    uint64_t likely; /* a cost that enough members are likely within; 0 before the first set */
     struct slot_rival *rivals; /* those active, as slot_fill.h wants them */
     uint16_t *indexes;         /* by place: the index in the last roster; [NONE] is NONE */
     uint16_t *sifted;          /* room for `capacity` of them while a slot's are sifted */
 };
 
-/* For 2^bits slots; empty. Lists are filled with `kept` members: SLOT_KEPT for one that will be
- * changed, BALANCE_RANKS for one that will be settled once: it has no codes. */
+/* For 2^bits slots; empty. A list should know `kept` members: SLOT_KEPT in one that will be
+ * changed, BALANCE_RANKS in one that will be settled once: it has no codes. */
 struct slot_table *slot_table_create(unsigned bits, unsigned kept,
                                      const uint8_t secret[BALANCE_SECRET_BYTES]);
 
