@@ -236,34 +236,59 @@ static double greater(double a, double b)
     return a > b ? a : b;
 }
 
-/* One of `count` goes, comes again, and weighs something else. */
-static void measure_change(struct balance_builder *builder, size_t count, size_t who,
-                           struct change *worst)
+/* Worst of what was measured: the least of each change. */
+static void note(const struct change *least, struct change *worst)
+{
+    worst->go_ms = greater(worst->go_ms, least->go_ms);
+    worst->come_ms = greater(worst->come_ms, least->come_ms);
+    worst->weight_ms = greater(worst->weight_ms, least->weight_ms);
+    worst->plan_ms = greater(worst->plan_ms, least->plan_ms);
+}
+
+/* One of `count` goes and comes again. */
+static void measure_absence(struct balance_builder *builder, size_t count, size_t who,
+                            struct change *worst)
 {
     struct change least = {0};
-    double plans[3] = {0};
+    double plans[2] = {0};
 
+    memcpy(changed, members, count * sizeof(*members));
+    changed[who] = changed[count - 1];
     for (unsigned i = 0; i < WEIGHT_ROUNDS; i++) {
-        uint32_t weight = members[who].weight;
-        double up;
-
-        memcpy(changed, members, count * sizeof(*members));
-        changed[who] = changed[count - 1];
         plans[0] = lesser(plans[0], time_plan(builder, changed, count - 1));
         least.go_ms = lesser(least.go_ms, time_set(builder, changed, count - 1));
         plans[1] = lesser(plans[1], time_plan(builder, members, count));
         least.come_ms = lesser(least.come_ms, time_set(builder, members, count));
-        memcpy(changed, members, count * sizeof(*members));
-        changed[who].weight = i % 2 ? weight * 10 : weight + 1;
-        plans[2] = lesser(plans[2], time_plan(builder, changed, count));
-        up = time_set(builder, changed, count);
-        least.weight_ms = lesser(least.weight_ms, greater(up, time_set(builder, members, count)));
     }
-    worst->go_ms = greater(worst->go_ms, least.go_ms);
-    worst->come_ms = greater(worst->come_ms, least.come_ms);
-    worst->weight_ms = greater(worst->weight_ms, least.weight_ms);
-    for (unsigned i = 0; i < ARRAY_SIZE(plans); i++)
-        worst->plan_ms = greater(worst->plan_ms, plans[i]);
+    least.plan_ms = greater(plans[0], plans[1]);
+    note(&least, worst);
+}
+
+/* One of `count` weighs something else, and what it did. */
+static void measure_weight(struct balance_builder *builder, size_t count, size_t who,
+                           uint32_t weight, struct change *worst)
+{
+    struct change least = {0};
+    double up = 0;
+    double down = 0;
+
+    memcpy(changed, members, count * sizeof(*members));
+    changed[who].weight = weight;
+    for (unsigned i = 0; i < WEIGHT_ROUNDS; i++) {
+        least.plan_ms = lesser(least.plan_ms, time_plan(builder, changed, count));
+        up = lesser(up, time_set(builder, changed, count));
+        down = lesser(down, time_set(builder, members, count));
+    }
+    least.weight_ms = greater(up, down);
+    note(&least, worst);
+}
+
+static void measure_change(struct balance_builder *builder, size_t count, size_t who,
+                           struct change *worst)
+{
+    measure_absence(builder, count, who, worst);
+    measure_weight(builder, count, who, members[who].weight + 1, worst);
+    measure_weight(builder, count, who, members[who].weight * 10, worst);
 }
 
 /* All but one go, one after the other. */
