@@ -1,3 +1,8 @@
+/* Short loops over every slot there is: several rounds at once are 3 % of a change. */
+#ifndef __clang__
+#pragma GCC optimize("unroll-loops")
+#endif
+
 #include "balance/slot_price.h"
 
 #include "balance/slot_cost.h"
